@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * C's static inlines that rvirtio_blk needs, as functions.
+ */
+
+#include "../../rust/helpers/block.c"
+#include "../../rust/helpers/mm.c"

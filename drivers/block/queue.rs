@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The way of a request through a virtqueue: in from the block layer, out in the interrupt.
+//!
+//! Each hardware queue of the block layer has a virtqueue, a lock and frames of its own; the
+//! queues share nothing that is written. The lock is held while descriptors are written or used
+//! entries taken, not while the device is notified or requests are completed.
+
+use core::mem;
+
+use kernel::{
+    new_spinlock_irq,
+    prelude::*,
+    sync::SpinLockIrq, //
+};
+
+use crate::{
+    batch::Batch,
+    kernel_ext::block::mq::{
+        BlkStatus,
+        HwQueue,
+        Refusal,
+        Request, //
+    },
+    request::{
+        self,
+        Frame,
+        Token, //
+    },
+    virtio::{
+        core::blk::RequestHeader,
+        device::{
+            Notifier,
+            QueueOptions,
+            Session, //
+        },
+        transport::Quiesced,
+        virtqueue::{
+            Violation,
+            Virtqueue, //
+        },
+    },
+};
+
+/// One request queue.
+#[pin_data]
+pub(crate) struct Queue {
+    #[pin]
+    ring: SpinLockIrq<Ring>,
+    notifier: Notifier,
+}
+
+/// What a queue's lock protects.
+struct Ring {
+    virtqueue: Virtqueue<Token>,
+    /// The frames that are not in the virtqueue, by the tag of the requests they are for.
+    frames: KVVec<Option<Frame>>,
+    /// The block layer was told to stop, for want of descriptors.
+    stopped: bool,
+    /// It is known why the queue is broken.
+    reported: bool,
+}
+
+/// Why a request is not in the virtqueue.
+enum NotAdded {
+    /// It does not fit now; others are in flight.
+    Full(Request),
+    /// It never will.
+    Failed(Request),
+}
+
+impl Queue {
+    /// Creates the queue, for chains of at most `indirect` descriptors in indirect tables.
+    pub(crate) fn new(session: &Session<'_>, index: u16, indirect: u16) -> Result<Pin<KBox<Self>>> {
+        let options = QueueOptions {
+            name: vector_name(index),
+            callback: true,
+            indirect,
+        };
+        let virtqueue = session.virtqueue(index, &options)?;
+        let frames = Frame::table(virtqueue.size().into())?;
+        let init = pin_init!(Self {
+            ring <- new_spinlock_irq!(Ring {
+                virtqueue,
+                frames,
+                stopped: false,
+                reported: false,
+            }),
+            notifier: session.notifier(index),
+        });
+        KBox::pin_init(init, GFP_KERNEL)
+    }
+
+    /// Descriptors of the ring.
+    pub(crate) fn size(&self) -> u16 {
+        self.ring.lock().virtqueue.size()
+    }
+
+    /// Most descriptors of a chain.
+    pub(crate) fn chain_limit(&self) -> u16 {
+        self.ring.lock().virtqueue.chain_limit()
+    }
+
+    /// Whether the queue is out of service.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.ring.lock().virtqueue.broken().is_some()
+    }
+
+    /// Takes the queue out of service; requests fail from now on.
+    pub(crate) fn break_now(&self) {
+        self.ring.lock().virtqueue.break_now();
+    }
+
+    /// Gives a request to the device.
+    #[inline]
+    pub(crate) fn submit(
+        &self,
+        hw_queue: &HwQueue,
+        mut request: Request,
+        is_last: bool,
+    ) -> Result<(), Refusal> {
+        let header = match request::header(&mut request) {
+            Ok(header) => header,
+            Err(status) => {
+                request.complete(status);
+                if is_last {
+                    self.commit();
+                }
+                return Ok(());
+            }
+        };
+
+        let mut ring = self.ring.lock();
+        let added = ring.add(request, header);
+        // What was put off before is told to the device at the latest when nothing more fits.
+        let notify = (is_last || added.is_err()) && ring.virtqueue.kick_prepare();
+        if let Err(NotAdded::Full(_)) = added {
+            // Under the lock: the interrupt that makes room finds the queue stopped.
+            hw_queue.stop();
+            ring.stopped = true;
+        }
+        drop(ring);
+
+        if notify {
+            self.notifier.notify();
+        }
+        match added {
+            Ok(()) => Ok(()),
+            Err(NotAdded::Full(request)) => Err(Refusal::DeviceBusy(request)),
+            Err(NotAdded::Failed(request)) => {
+                request.complete(BlkStatus::IO_ERROR);
+                Ok(())
+            }
+        }
+    }
+
+    /// Tells the device what was put off.
+    #[inline]
+    pub(crate) fn commit(&self) {
+        let notify = self.ring.lock().virtqueue.kick_prepare();
+        if notify {
+            self.notifier.notify();
+        }
+    }
+
+    /// Completes what the device has used; returns whether there was anything.
+    ///
+    /// If the queue breaks on the way, `broke` is told why, once.
+    pub(crate) fn drain(&self, broke: impl Fn(Violation)) -> bool {
+        let mut any = false;
+        loop {
+            let mut done = Batch::new();
+            let mut ring = self.ring.lock();
+            let more = ring.take_used(&mut done);
+            ring.restart(&done);
+            let violation = ring.take_violation();
+            drop(ring);
+
+            any |= !done.is_empty();
+            done.complete();
+            if let Some(violation) = violation {
+                broke(violation);
+            }
+            if !more {
+                return any;
+            }
+        }
+    }
+
+    /// Fails the requests that the device had when it was reset.
+    pub(crate) fn fail_all(&self, proof: &Quiesced) {
+        loop {
+            let mut ring = self.ring.lock();
+            let token = ring.virtqueue.take_back(proof);
+            let request = token.map(|token| ring.take_apart(token));
+            drop(ring);
+
+            let Some(request) = request else {
+                return;
+            };
+            // The block layer may be waiting to be run again.
+            request.hw_queue().start();
+            request.complete(BlkStatus::IO_ERROR);
+        }
+    }
+}
+
+impl Ring {
+    /// Puts a request into the virtqueue.
+    #[inline]
+    fn add(&mut self, request: Request, header: RequestHeader) -> Result<(), NotAdded> {
+        let frame = usize::try_from(request.tag())
+            .ok()
+            .and_then(|tag| self.frames.get_mut(tag)?.take());
+        let Some(mut frame) = frame else {
+            return Err(NotAdded::Failed(request));
+        };
+        frame.prepare(header);
+
+        match self.virtqueue.add(Token { frame, request }) {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                // With nothing in flight there is no interrupt that would make room.
+                let wait = error.is_full() && self.virtqueue.in_flight() > 0;
+                let request = self.take_apart(error.token);
+                Err(if wait {
+                    NotAdded::Full(request)
+                } else {
+                    NotAdded::Failed(request)
+                })
+            }
+        }
+    }
+
+    /// Puts the frame of a token back where it belongs.
+    #[inline]
+    fn take_apart(&mut self, token: Token) -> Request {
+        let Token { frame, request } = token;
+        let place = usize::try_from(request.tag())
+            .ok()
+            .and_then(|tag| self.frames.get_mut(tag));
+
+        // Before the request is completed, and with it its tag.
+        if let Some(place) = place {
+            *place = Some(frame);
+        }
+        request
+    }
+
+    /// Takes what the device has used, as much as a batch holds; returns whether there may be
+    /// more. Interrupts are enabled when there is not.
+    #[inline]
+    fn take_used(&mut self, done: &mut Batch) -> bool {
+        self.virtqueue.disable_cb();
+        while !done.is_full() {
+            let Some(used) = self.virtqueue.pop() else {
+                return !self.virtqueue.enable_cb();
+            };
+            let status = request::result(&used);
+            let request = self.take_apart(used.token);
+            done.push(request, status);
+        }
+        true
+    }
+
+    /// Has the block layer run the queue again if it was stopped and there is room now.
+    #[inline]
+    fn restart(&mut self, done: &Batch) {
+        if !self.stopped {
+            return;
+        }
+        if let Some(request) = done.first() {
+            self.stopped = false;
+            request.hw_queue().start();
+        }
+    }
+
+    /// What the device did to break the queue, unless that was asked before.
+    #[inline]
+    fn take_violation(&mut self) -> Option<Violation> {
+        let violation = self.virtqueue.broken()?;
+        if violation == Violation::Stopped || mem::replace(&mut self.reported, true) {
+            return None;
+        }
+        Some(violation)
+    }
+}
+
+/// The name of a queue's interrupt vector.
+fn vector_name(index: u16) -> &'static CStr {
+    const NAMES: [&CStr; 16] = [
+        c"req.0", c"req.1", c"req.2", c"req.3", c"req.4", c"req.5", c"req.6", c"req.7", c"req.8",
+        c"req.9", c"req.10", c"req.11", c"req.12", c"req.13", c"req.14", c"req.15",
+    ];
+
+    NAMES.get(usize::from(index)).copied().unwrap_or(c"req")
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Requests as they go over the wire (VIRTIO 1.3, section 5.2.6).
+//!
+//! A request is a chain: the header, the data, one byte of status. Header and status are a
+//! descriptor of their own each, as legacy devices want it (section 5.2.6.4).
+
+use kernel::prelude::*;
+
+use crate::{
+    kernel_ext::block::mq::{
+        BlkStatus,
+        Op,
+        Request,
+        RequestData, //
+    },
+    virtio::{
+        core::blk::{
+            outcome,
+            Outcome,
+            RequestHeader,
+            RequestType,
+            RANGE_F_UNMAP,
+            S_UNWRITTEN, //
+        },
+        shared::Slot,
+        virtqueue::{
+            Buffers,
+            Chain,
+            ChainError,
+            Used, //
+        },
+    },
+};
+
+/// The memory that a request needs beside its data.
+pub(crate) struct Frame {
+    /// Read by the device.
+    header: Slot<RequestHeader>,
+    /// Written by the device.
+    status: Slot<u8>,
+}
+
+impl Frame {
+    /// Allocates `count` frames.
+    pub(crate) fn table(count: usize) -> Result<KVVec<Option<Self>>> {
+        let headers = Slot::table(count)?;
+        let statuses = Slot::table(count)?;
+        let mut frames = KVVec::with_capacity(count, GFP_KERNEL)?;
+
+        for (header, status) in headers.into_iter().zip(statuses) {
+            frames.push(Some(Self { header, status }), GFP_KERNEL)?;
+        }
+        Ok(frames)
+    }
+
+    /// Makes the frame ready for a request.
+    #[inline]
+    pub(crate) fn prepare(&mut self, header: RequestHeader) {
+        self.header.write(header);
+        self.status.write(S_UNWRITTEN);
+    }
+}
+
+/// A request in the virtqueue.
+pub(crate) struct Token {
+    /// What surrounds the data.
+    pub(crate) frame: Frame,
+    /// The request, which owns the data.
+    pub(crate) request: Request,
+}
+
+impl Buffers for Token {
+    #[inline]
+    fn describe<'a>(&'a self, chain: &mut Chain<'a>) -> Result<(), ChainError> {
+        chain.readable(&self.frame.header)?;
+        match self.request.data() {
+            RequestData::None => {}
+            RequestData::Out(data) => chain.readable(data)?,
+            RequestData::In(data) => chain.writable(data)?,
+        }
+        chain.writable(&self.frame.status)
+    }
+}
+
+/// What became of a request that the device has used.
+///
+/// The length that the device reports is not needed: legacy devices may not set it. One that is
+/// longer than the buffers shows that the device does not know what it is doing.
+#[inline]
+pub(crate) fn result(used: &Used<Token>) -> BlkStatus {
+    if used.checked_len().is_none() {
+        return BlkStatus::IO_ERROR;
+    }
+    match outcome(used.token.frame.status.read()) {
+        Outcome::Done => BlkStatus::OK,
+        Outcome::Unsupported => BlkStatus::NOT_SUPPORTED,
+        Outcome::Failed => BlkStatus::IO_ERROR,
+    }
+}
+
+/// The header of a request; its range records are made on the way.
+///
+/// # Errors
+///
+/// The outcome of a request that cannot be sent to the device.
+#[inline]
+pub(crate) fn header(request: &mut Request) -> Result<RequestHeader, BlkStatus> {
+    let (kind, sector) = match request.op() {
+        Op::Read => (RequestType::In, request.sector()),
+        Op::Write => (RequestType::Out, request.sector()),
+        Op::Flush => (RequestType::Flush, 0),
+        Op::Discard => (RequestType::Discard, ranges(request, 0)?),
+        Op::SecureErase => (RequestType::SecureErase, ranges(request, 0)?),
+        Op::WriteZeroes { unmap: false } => (RequestType::WriteZeroes, ranges(request, 0)?),
+        Op::WriteZeroes { unmap: true } => {
+            (RequestType::WriteZeroes, ranges(request, RANGE_F_UNMAP)?)
+        }
+        Op::DriverIn(_) => (RequestType::GetId, 0),
+        Op::Other => return Err(BlkStatus::NOT_SUPPORTED),
+    };
+    Ok(RequestHeader {
+        kind: kind as u32,
+        ioprio: request.ioprio().into(),
+        sector,
+    })
+}
+
+/// Makes the range records of a request its data; the header's sector is 0 then.
+fn ranges(request: &mut Request, flags: u32) -> Result<u64, BlkStatus> {
+    // A record is little-endian: sector, number of sectors, flags (section 5.2.6).
+    request
+        .set_range_records(|range| {
+            let (start, count) = (u128::from(range.start), u128::from(range.count));
+            (start | count << 64 | u128::from(flags) << 96).to_le_bytes()
+        })
+        .map_err(|_| BlkStatus::IO_ERROR)?;
+    Ok(0)
+}

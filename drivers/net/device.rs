@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The life of a network device: bound, live, an interface of the system, gone.
+
+use kernel::{
+    device::Core,
+    pci,
+    prelude::*,
+    str::CString,
+    sync::Arc, //
+};
+
+use crate::{
+    announce::Announcer,
+    control::Control,
+    filter::Filter,
+    framing::Framing,
+    kernel_ext::{
+        net::{
+            napi::{
+                Kind,
+                Napi, //
+            },
+            netdev::{
+                NetDevice,
+                Registration,
+                Setup,
+                ETH_ALEN,
+                FEATURE_HIGHDMA,
+                FEATURE_RXCSUM,
+                FEATURE_SG,
+                FEATURE_VLAN_FILTER,
+                LIVE_ADDR_CHANGE,
+                MAX_MTU,
+                MIN_MTU,
+                TX_SKB_NO_LINEAR,
+                UNICAST_FILTER, //
+            },
+            tx::TxQueue,
+        },
+        workqueue::Deferred,
+    },
+    link::Link,
+    nic::{
+        Address,
+        LinkTask,
+        Nic,
+        Pair, //
+    },
+    rx::{
+        Parts,
+        Receiver,
+        FRAME_OVERHEAD,
+        GOOD_PACKET_LEN, //
+    },
+    stats::RxStats,
+    tx::{
+        Transmitter,
+        TxPoll,
+        MAX_DESCRIPTORS, //
+    },
+    virtio::{
+        core::{
+            features::{
+                Features,
+                ANY_LAYOUT,
+                RING, //
+            },
+            net::{
+                config,
+                consistent,
+                F_CTRL_MAC_ADDR,
+                F_CTRL_RX,
+                F_CTRL_RX_EXTRA,
+                F_CTRL_VLAN,
+                F_CTRL_VQ,
+                F_GUEST_ANNOUNCE,
+                F_GUEST_CSUM,
+                F_MAC,
+                F_MRG_RXBUF,
+                F_MTU,
+                F_STATUS, //
+            },
+            pci::DeviceType,
+        },
+        device::{
+            bring_up,
+            Config,
+            Live,
+            QueueOptions,
+            Session,
+            Wanted, //
+        },
+    },
+};
+
+/// The feature bits the driver supports.
+const FEATURES: Features = RING
+    .with(ANY_LAYOUT)
+    .with(F_GUEST_CSUM)
+    .with(F_MTU)
+    .with(F_MAC)
+    .with(F_MRG_RXBUF)
+    .with(F_STATUS)
+    .with(F_CTRL_VQ)
+    .with(F_CTRL_RX)
+    .with(F_CTRL_VLAN)
+    .with(F_CTRL_RX_EXTRA)
+    .with(F_GUEST_ANNOUNCE)
+    .with(F_CTRL_MAC_ADDR);
+
+/// A bound network device.
+///
+/// Dropped when the driver is unbound from it, or when it could not be set up altogether.
+pub(crate) struct Card {
+    registration: Option<Registration<Nic>>,
+    live: Live<Nic>,
+}
+
+impl Card {
+    /// Brings a device up and shows it to the system as an interface.
+    fn new(pdev: &pci::Device<Core<'_>>) -> Result<Self> {
+        let wanted = Wanted {
+            driver: c"rvirtio_net",
+            device: DeviceType::Net,
+            features: FEATURES,
+            validate,
+        };
+        let live = bring_up(pdev, &wanted, |session| Builder::new(pdev, session)?.nic())?;
+        let mut card = Self {
+            registration: None,
+            live,
+        };
+        // The interface can be opened as soon as it is registered.
+        card.live.driver_ok();
+        let nic = card.live.events().clone();
+        nic.dev.set_carrier(false);
+        if nic.dev.has_random_address() {
+            // A device that does not take it may still pass frames for it on.
+            let _ = nic.tell_address(&nic.dev.address());
+        }
+        let dev = nic.dev.clone();
+        card.registration = Some(if card.live.features().contains(F_MRG_RXBUF) {
+            Registration::with_rx_attribute(dev, nic)?
+        } else {
+            Registration::new(dev, nic)?
+        });
+        card.live.bound();
+        Ok(card)
+    }
+}
+
+impl Drop for Card {
+    /// The order of teardown: no packets any more, no use of the queues, reset, memory.
+    fn drop(&mut self) {
+        self.registration = None;
+        self.live.events().break_queues();
+        if let Some(proof) = self.live.shut_down() {
+            self.live.events().take_back(&proof);
+        }
+    }
+}
+
+/// Leaves out an MTU that no interface can have, and what lacks another feature that it needs.
+fn validate(features: Features, config: &Config) -> Features {
+    let features = consistent(features);
+    if features.contains(F_MTU) && u32::from(config.read_u16(config::MTU)) < MIN_MTU {
+        features.without(F_MTU)
+    } else {
+        features
+    }
+}
+
+/// Makes the interface while the device is being brought up.
+struct Builder<'a> {
+    pdev: &'a pci::Device,
+    session: &'a Session<'a>,
+    features: Features,
+    framing: Framing,
+    /// The MTU the device advises, in bytes.
+    mtu: Option<u32>,
+}
+
+impl<'a> Builder<'a> {
+    fn new(pdev: &'a pci::Device, session: &'a Session<'a>) -> Result<Self> {
+        let features = session.features();
+        let mtu = if features.contains(F_MTU) {
+            let mtu = session.config().read_u16(config::MTU).into();
+            if mtu < MIN_MTU {
+                dev_err!(pdev, "the device's MTU has become {}\n", mtu);
+                return Err(EINVAL);
+            }
+            Some(mtu)
+        } else {
+            None
+        };
+        Ok(Self {
+            pdev,
+            session,
+            features,
+            framing: Framing::new(features),
+            mtu,
+        })
+    }
+
+    /// The configuration, if the device has a feature.
+    fn config_with(&self, feature: Features) -> Option<Config> {
+        self.features
+            .contains(feature)
+            .then(|| self.session.config())
+    }
+
+    fn nic(&self) -> Result<Arc<Nic>> {
+        let dev = self.net_device()?;
+        let link = Arc::new(
+            Link::new(dev.clone(), self.config_with(F_STATUS)),
+            GFP_KERNEL,
+        )?;
+        let mut pairs = KVec::with_capacity(dev.queues().into(), GFP_KERNEL)?;
+        for number in 0..dev.queues() {
+            pairs.push(self.pair(number, &dev, &link)?, GFP_KERNEL)?;
+        }
+        let control = self.control(&dev)?;
+        let nic = Nic {
+            address: match &control {
+                Some(control) if self.features.contains(F_CTRL_MAC_ADDR) => {
+                    Address::Command(control.clone())
+                }
+                _ => self
+                    .config_with(F_MAC)
+                    .map_or(Address::Untold, Address::Config),
+            },
+            filter: control
+                .as_ref()
+                .map(|control| Filter::new(control.clone(), self.features)),
+            announce: match (&control, self.config_with(F_GUEST_ANNOUNCE)) {
+                (Some(control), Some(config)) => Some(KBox::pin_init(
+                    Deferred::new(
+                        Announcer {
+                            dev: dev.clone(),
+                            config,
+                            control: control.clone(),
+                        },
+                        c"rvirtio_net::announce",
+                        kernel::static_lock_class!(),
+                    ),
+                    GFP_KERNEL,
+                )?),
+                _ => None,
+            },
+            control,
+            dev,
+            pairs,
+            link_work: KBox::pin_init(
+                Deferred::new(
+                    LinkTask(link.clone()),
+                    c"rvirtio_net::link",
+                    kernel::static_lock_class!(),
+                ),
+                GFP_KERNEL,
+            )?,
+            link,
+            bus: CString::try_from_fmt(fmt!("{}", self.pdev.as_ref().name()))?,
+        };
+        Ok(Arc::new(nic, GFP_KERNEL)?)
+    }
+
+    /// Allocates the interface and says what it can.
+    fn net_device(&self) -> Result<Arc<NetDevice>> {
+        let mut setup = Setup::new(self.pdev.as_ref(), 1)?;
+        setup.add_priv_flags(LIVE_ADDR_CHANGE | TX_SKB_NO_LINEAR | UNICAST_FILTER);
+        let mut on = FEATURE_SG | FEATURE_HIGHDMA | FEATURE_RXCSUM;
+        if self.features.contains(F_CTRL_VLAN) {
+            on |= FEATURE_VLAN_FILTER;
+        }
+        setup.set_features(on, FEATURE_SG);
+        setup.set_mtu_range(MIN_MTU, self.mtu.unwrap_or(MAX_MTU));
+        if let Some(mtu) = self.mtu {
+            setup.set_mtu(mtu);
+        }
+        if self.framing.any_layout {
+            // CAST: 10 or 12.
+            setup.set_needed_headroom(self.framing.header_len() as u16);
+        }
+        let address = self
+            .config_with(F_MAC)
+            .map(|config| config.read_bytes::<ETH_ALEN>(config::MAC));
+        match address {
+            Some(address) if is_station_address(&address) => setup.set_address(&address),
+            _ => {
+                setup.set_random_address();
+                let dev = setup.share()?;
+                dev_info!(
+                    self.pdev,
+                    "assigned random MAC address {}\n",
+                    Printed(dev.address())
+                );
+                return Ok(dev);
+            }
+        }
+        setup.share()
+    }
+
+    /// Makes the control queue, if there is one. It comes after all pairs and needs no interrupt.
+    fn control(&self, dev: &Arc<NetDevice>) -> Result<Option<Arc<Control>>> {
+        if !self.features.contains(F_CTRL_VQ) {
+            return Ok(None);
+        }
+        let queue = Pair::control_queue(dev.queues());
+        let options = QueueOptions {
+            name: c"control",
+            callback: false,
+            indirect: 0,
+        };
+        let vq = self.session.virtqueue(queue, &options)?;
+        Control::new(dev.clone(), vq, self.session.notifier(queue)).map(Some)
+    }
+
+    /// Makes a pair of queues.
+    fn pair(&self, number: u16, dev: &Arc<NetDevice>, link: &Arc<Link>) -> Result<Pair> {
+        let tx_queue = Pair::tx_queue(number);
+        let options = QueueOptions {
+            name: c"output.0",
+            callback: true,
+            indirect: MAX_DESCRIPTORS,
+        };
+        let vq = self.session.virtqueue(tx_queue, &options)?;
+        let tx_progress = vq.progress();
+        let tx_poll = Napi::new(dev.clone(), Kind::Transmit, |napi| {
+            let tx = Transmitter::new(
+                vq,
+                |state| TxQueue::new(dev.clone(), number, state),
+                napi,
+                self.session.notifier(tx_queue),
+                self.framing,
+                link.clone(),
+            )?;
+            Ok(TxPoll(tx))
+        })?;
+        let tx = tx_poll.with_disabled(|poll, _| poll.0.clone())?;
+
+        let rx_queue = Pair::rx_queue(number);
+        let options = QueueOptions {
+            name: c"input.0",
+            callback: true,
+            indirect: 0,
+        };
+        let vq = self.session.virtqueue(rx_queue, &options)?;
+        let rx_progress = vq.progress();
+        let rx_size = vq.size();
+        let rx_stats = Arc::new(RxStats::default(), GFP_KERNEL)?;
+        let parts = Parts {
+            dev: dev.clone(),
+            pair: number,
+            vq,
+            notifier: self.session.notifier(rx_queue),
+            framing: self.framing,
+            packet_len: self.mtu.map_or(GOOD_PACKET_LEN, |mtu| {
+                GOOD_PACKET_LEN.max(mtu + FRAME_OVERHEAD)
+            }),
+            link: link.clone(),
+            tx: tx.clone(),
+            stats: rx_stats.clone(),
+        };
+        let rx = Napi::new(dev.clone(), Kind::Receive, |napi| {
+            Receiver::new(parts, napi)
+        })?;
+        Ok(Pair {
+            rx,
+            rx_progress,
+            rx_stats,
+            rx_size,
+            tx,
+            tx_poll,
+            tx_progress,
+        })
+    }
+}
+
+/// Whether an interface can have this address.
+fn is_station_address(address: &[u8; ETH_ALEN]) -> bool {
+    address[0] & 1 == 0 && *address != [0; ETH_ALEN]
+}
+
+/// An address, printed the usual way.
+struct Printed([u8; ETH_ALEN]);
+
+impl kernel::fmt::Display for Printed {
+    fn fmt(&self, f: &mut kernel::fmt::Formatter<'_>) -> kernel::fmt::Result {
+        let mut separator = "";
+        for byte in self.0 {
+            write!(f, "{separator}{byte:02x}")?;
+            separator = ":";
+        }
+        Ok(())
+    }
+}
+
+/// The PCI driver.
+pub(crate) struct NetDriver;
+
+crate::legacy_device_table!(IDS, <NetDriver as pci::Driver>::IdInfo);
+
+impl pci::Driver for NetDriver {
+    type IdInfo = ();
+    type Data<'bound> = Card;
+    const ID_TABLE: pci::IdTable<Self::IdInfo> = &IDS;
+
+    fn probe<'bound>(
+        pdev: &'bound pci::Device<Core<'_>>,
+        _info: Option<&'bound Self::IdInfo>,
+    ) -> impl PinInit<Self::Data<'bound>, Error> + 'bound {
+        Card::new(pdev)
+    }
+}

@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * C's static inlines that rvirtio_net needs, as functions.
+ */
+
+#include "../../rust/helpers/mm.c"
+#include "../../rust/helpers/net.c"

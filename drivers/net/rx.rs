@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Receiving: the ring is kept full of buffers, and a used one, or several, become a packet.
+
+mod buffers;
+mod packet;
+
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+use self::buffers::Sizing;
+pub(crate) use self::buffers::{
+    Buffer,
+    FRAME_OVERHEAD,
+    GOOD_PACKET_LEN, //
+};
+use crate::{
+    framing::Framing,
+    kernel_ext::net::{
+        napi::{
+            Handle,
+            Owned,
+            Poll,
+            Polled,
+            Polling, //
+        },
+        netdev::NetDevice,
+        page_pool::PagePool,
+    },
+    link::Link,
+    stats::RxStats,
+    tx::Transmitter,
+    virtio::{
+        device::Notifier,
+        transport::Quiesced,
+        virtqueue::Virtqueue, //
+    },
+};
+
+/// What a receiver is made of.
+pub(crate) struct Parts {
+    pub(crate) dev: Arc<NetDevice>,
+    /// The number of its queue pair.
+    pub(crate) pair: u16,
+    pub(crate) vq: Virtqueue<Buffer>,
+    pub(crate) notifier: Notifier,
+    pub(crate) framing: Framing,
+    /// The largest packet without header that has to fit, in bytes.
+    pub(crate) packet_len: u32,
+    pub(crate) link: Arc<Link>,
+    pub(crate) tx: Arc<Transmitter>,
+    pub(crate) stats: Arc<RxStats>,
+}
+
+/// The receiving half of a queue pair; belongs to its NAPI instance.
+pub(crate) struct Receiver {
+    parts: Parts,
+    pool: PagePool,
+    sizing: Sizing,
+    /// The break of the queue has been reported.
+    reported: bool,
+}
+
+impl Receiver {
+    /// Makes the receiving half that `napi` is to poll.
+    pub(crate) fn new(parts: Parts, napi: &Handle) -> Result<Self> {
+        let size = u32::from(parts.vq.size());
+        let sizing = Sizing::new(parts.framing, parts.packet_len, size);
+        parts.stats.buffer_size.set(sizing.size().into());
+        Ok(Self {
+            pool: PagePool::new(napi, size, sizing.page_order())?,
+            sizing,
+            parts,
+            reported: false,
+        })
+    }
+
+    /// Puts buffers into the ring as long as it has room, and tells the device.
+    ///
+    /// Returns false if there was no memory for all of them.
+    pub(crate) fn refill(&mut self, owner: &Owned<'_>) -> bool {
+        let vq = &mut self.parts.vq;
+        let mut enough = true;
+        while vq.free() >= self.sizing.descriptors() && vq.broken().is_none() {
+            let Some(buffer) = self.sizing.allocate(&mut self.pool, owner) else {
+                enough = false;
+                break;
+            };
+            if vq.add(buffer).is_err() {
+                break;
+            }
+        }
+        if vq.kick_prepare() {
+            self.parts.notifier.notify();
+            self.parts.stats.kicks.inc();
+        }
+        enough
+    }
+
+    /// Whether the queue is broken; the first time it is seen, the stack and the log are told.
+    fn check_broken(&mut self) -> bool {
+        let Some(violation) = self.parts.vq.broken() else {
+            return false;
+        };
+        if !self.reported {
+            self.reported = true;
+            self.parts
+                .link
+                .queue_broken(fmt!("input.{}", self.parts.pair), violation);
+        }
+        true
+    }
+
+    /// Takes the queue out of service.
+    pub(crate) fn break_queue(&mut self) {
+        self.reported = true;
+        self.parts.vq.break_now();
+    }
+
+    /// Frees every buffer that is still in the queue, after the device was reset.
+    pub(crate) fn take_back(&mut self, proof: &Quiesced) {
+        while let Some(buffer) = self.parts.vq.take_back(proof) {
+            drop(buffer);
+        }
+    }
+}
+
+impl Poll for Receiver {
+    fn poll(&mut self, poll: &Polling<'_>) -> Polled {
+        self.parts.vq.disable_cb();
+        self.parts.tx.clean_in_passing(poll);
+
+        let mut done = 0;
+        while done < poll.budget() {
+            let Some(used) = self.parts.vq.pop() else {
+                break;
+            };
+            done += 1;
+            self.receive(used, poll);
+        }
+        if self.check_broken() {
+            return Polled::Done(done);
+        }
+
+        // Buffers are added in batches; without memory for them the poll goes on until there is
+        // some, because a ring without buffers brings no interrupt.
+        let size = u32::from(self.parts.vq.size());
+        let batch = poll.budget().min(size) / 2;
+        let fed = u32::from(self.parts.vq.free()) <= batch || self.refill(poll);
+        if done < poll.budget() && fed && self.parts.vq.enable_cb() {
+            Polled::Done(done)
+        } else {
+            Polled::Again
+        }
+    }
+}

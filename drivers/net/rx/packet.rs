@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! From used buffers to a packet. Nothing the device says is believed unchecked; what is wrong
+//! costs the packet it is said of.
+
+use super::{
+    buffers::Buffer,
+    Receiver, //
+};
+use crate::{
+    kernel_ext::net::{
+        napi::Polling,
+        netdev::{
+            net_ratelimit,
+            netdev_warn, //
+        },
+        page_pool::PoolBuffer,
+        skb::SkBuff,
+    },
+    virtio::{
+        core::net::{
+            Checksum,
+            Fill,
+            Header,
+            MERGEABLE_HEADER_BYTES,
+            MIN_FRAME_BYTES, //
+        },
+        virtqueue::Used,
+    },
+};
+
+/// Packets of up to this many bytes are copied, so that their buffer can be used again at once.
+const COPY_LEN: u32 = 128;
+
+/// Why a packet was not taken.
+enum Reject {
+    /// A length or a number of buffers cannot be.
+    Length,
+    /// The virtio header cannot be.
+    Frame,
+    /// There is no memory.
+    Memory,
+}
+
+/// A used buffer, and how far it is filled.
+struct Filled {
+    buffer: PoolBuffer,
+    fill: Fill,
+}
+
+impl From<Used<Buffer>> for Filled {
+    #[inline]
+    fn from(used: Used<Buffer>) -> Self {
+        Self {
+            fill: Fill {
+                claimed: used.claimed_len(),
+                writable: used.writable(),
+            },
+            buffer: used.token.into_inner(),
+        }
+    }
+}
+
+impl Receiver {
+    /// Makes a packet of a used buffer and those that belong to it, and hands it to the stack.
+    #[inline]
+    pub(super) fn receive(&mut self, used: Used<Buffer>, poll: &Polling<'_>) {
+        let result = self.packet(used.into(), poll).and_then(|(skb, header)| {
+            let len = skb.len();
+            self.finish(skb, &header, poll).map(|()| len)
+        });
+        let stats = &self.parts.stats;
+        match result {
+            Ok(len) => {
+                stats.packets.inc();
+                stats.bytes.add(len.into());
+            }
+            Err(Reject::Frame) => stats.frame_errors.inc(),
+            Err(Reject::Length) => {
+                stats.drops.inc();
+                stats.length_errors.inc();
+            }
+            Err(Reject::Memory) => stats.drops.inc(),
+        }
+    }
+
+    /// Collects the data of a packet.
+    #[inline]
+    fn packet(&mut self, first: Filled, poll: &Polling<'_>) -> Result<(SkBuff, Header), Reject> {
+        let at = self.sizing.header_offset();
+        let header_len = self.parts.framing.header_len();
+        let Filled { buffer, fill } = first;
+        let (Some(len), Some(wire)) = (
+            fill.first(header_len),
+            buffer.read::<MERGEABLE_HEADER_BYTES>(at),
+        ) else {
+            self.pool.recycle(buffer, poll);
+            return Err(Reject::Length);
+        };
+        let mut header = Header::decode(&wire);
+        let data = at + header_len;
+
+        if !self.parts.framing.mergeable {
+            // The short header ends before the field.
+            header.num_buffers = 0;
+            return match SkBuff::build(buffer, data, len, poll) {
+                Ok(skb) => Ok((skb, header)),
+                Err(buffer) => {
+                    self.pool.recycle(buffer, poll);
+                    Err(Reject::Memory)
+                }
+            };
+        }
+        let Some(further) = header.further_buffers(fill) else {
+            self.pool.recycle(buffer, poll);
+            return Err(Reject::Length);
+        };
+        let mut skb = self.first_part(buffer, data, len, poll)?;
+        for left in (0..further).rev() {
+            self.next_part(&mut skb, left == 0, poll)?;
+        }
+        self.sizing.observe(skb.len());
+        self.parts.stats.buffer_size.set(self.sizing.size().into());
+        Ok((skb, header))
+    }
+
+    /// Starts a packet with `len` bytes at `data` of its first mergeable buffer.
+    #[inline]
+    fn first_part(
+        &mut self,
+        buffer: PoolBuffer,
+        data: u32,
+        len: u32,
+        poll: &Polling<'_>,
+    ) -> Result<SkBuff, Reject> {
+        let buffer = if len > COPY_LEN {
+            match SkBuff::build(buffer, data, len, poll) {
+                Ok(skb) => return Ok(skb),
+                Err(buffer) => buffer,
+            }
+        } else {
+            buffer
+        };
+        let Some(mut skb) = SkBuff::alloc(COPY_LEN, poll) else {
+            self.pool.recycle(buffer, poll);
+            return Err(Reject::Memory);
+        };
+        let copied = if len <= COPY_LEN {
+            len
+        } else {
+            MIN_FRAME_BYTES
+        };
+        if !skb.append_copy(&buffer, data, copied) {
+            return Err(Reject::Memory);
+        }
+        if copied == len {
+            self.pool.recycle(buffer, poll);
+            return Ok(skb);
+        }
+        match skb.append_fragment(buffer, data + copied, len - copied) {
+            Ok(()) => Ok(skb),
+            Err(_) => Err(Reject::Length),
+        }
+    }
+
+    /// Appends the next used buffer to a packet.
+    #[inline]
+    fn next_part(
+        &mut self,
+        skb: &mut SkBuff,
+        is_last: bool,
+        poll: &Polling<'_>,
+    ) -> Result<(), Reject> {
+        let Some(used) = self.parts.vq.pop() else {
+            return Err(Reject::Length);
+        };
+        let Filled { buffer, fill } = used.into();
+        let Some(len) = fill.further(is_last) else {
+            self.pool.recycle(buffer, poll);
+            return Err(Reject::Length);
+        };
+        skb.append_fragment(buffer, 0, len)
+            .map_err(|_| Reject::Length)
+    }
+
+    /// Takes what the header says about a packet and hands it to the stack.
+    #[inline]
+    fn finish(
+        &mut self,
+        mut skb: SkBuff,
+        header: &Header,
+        poll: &Polling<'_>,
+    ) -> Result<(), Reject> {
+        let sane = match header.checksum() {
+            Some(Checksum::Unchecked) => true,
+            Some(Checksum::Verified) => {
+                skb.set_checksum_unnecessary();
+                true
+            }
+            Some(Checksum::Partial { start, offset }) => skb.set_checksum_partial(start, offset),
+            None => false,
+        };
+        if !sane {
+            if net_ratelimit() {
+                netdev_warn!(self.parts.dev, "bad header: {:?}\n", header);
+            }
+            return Err(Reject::Frame);
+        }
+        let packet = skb
+            .receive(&self.parts.dev, self.parts.pair)
+            .ok_or(Reject::Length)?;
+        poll.gro_receive(packet);
+        Ok(())
+    }
+}

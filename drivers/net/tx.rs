@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Sending: a packet becomes a chain, and its owner gets it back when the device has sent it.
+//!
+//! The queue is under the lock that the network core holds when it calls us. Interrupts of the
+//! queue are off while packets are handed over and are asked for again, for when most of them are
+//! sent, with each notification of the device.
+
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+use crate::{
+    framing::Framing,
+    kernel_ext::net::{
+        napi::{
+            Handle,
+            Poll,
+            Polled,
+            Polling, //
+        },
+        skb::{
+            SkBuff,
+            MAX_FRAGS, //
+        },
+        tx::{
+            Transmit,
+            TxGuard,
+            TxQueue, //
+        },
+    },
+    link::Link,
+    stats::TxStats,
+    virtio::{
+        core::net::{
+            Header,
+            HEADER_BYTES,
+            MERGEABLE_HEADER_BYTES, //
+        },
+        device::Notifier,
+        transport::Quiesced,
+        virtqueue::{
+            AddReason,
+            Buffers,
+            Chain,
+            ChainError,
+            Virtqueue, //
+        },
+    },
+};
+
+/// Most descriptors a packet takes: header, linear part, fragments.
+pub(crate) const MAX_DESCRIPTORS: u16 = MAX_FRAGS as u16 + 2;
+
+/// Where the header of a packet is.
+#[derive(Clone, Copy)]
+enum HeaderPlace {
+    /// In front of the data, in the same descriptor.
+    Pushed,
+    /// In the control buffer, 10 bytes.
+    Control,
+    /// In the control buffer, 12 bytes.
+    MergeableControl,
+}
+
+/// A packet on its way through the queue.
+pub(crate) struct Packet {
+    skb: SkBuff,
+    /// Bytes without header.
+    len: u32,
+    header: HeaderPlace,
+}
+
+impl Packet {
+    /// Gives a packet its header.
+    #[inline]
+    fn new(mut skb: SkBuff, framing: Framing) -> Self {
+        let len = skb.len();
+        let header = Header::plain();
+        let bytes = header
+            .get(..framing.header_len() as usize)
+            .unwrap_or_default();
+        let header = if framing.any_layout && skb.push(bytes) {
+            HeaderPlace::Pushed
+        } else {
+            skb.write_control(bytes);
+            if framing.mergeable {
+                HeaderPlace::MergeableControl
+            } else {
+                HeaderPlace::Control
+            }
+        };
+        Self { skb, len, header }
+    }
+}
+
+impl Buffers for Packet {
+    #[inline]
+    fn describe<'a>(&'a self, chain: &mut Chain<'a>) -> Result<(), ChainError> {
+        match self.header {
+            HeaderPlace::Pushed => {}
+            HeaderPlace::Control => chain.readable(self.skb.control::<HEADER_BYTES>())?,
+            HeaderPlace::MergeableControl => {
+                chain.readable(self.skb.control::<MERGEABLE_HEADER_BYTES>())?;
+            }
+        }
+        chain.readable(&self.skb)
+    }
+}
+
+/// The queue and what only the holder of its lock may know.
+pub(crate) struct State {
+    vq: Virtqueue<Packet>,
+    /// The break of the queue has been reported.
+    reported: bool,
+}
+
+/// The sending half of a queue pair.
+pub(crate) struct Transmitter {
+    queue: TxQueue<State>,
+    napi: Handle,
+    notifier: Notifier,
+    framing: Framing,
+    /// Free descriptors that the next packet may need.
+    reserve: u16,
+    /// Entries of the ring.
+    size: u16,
+    link: Arc<Link>,
+    stats: TxStats,
+}
+
+impl Transmitter {
+    /// Makes the sending half around `vq`, which `queue` is to hold.
+    pub(crate) fn new(
+        vq: Virtqueue<Packet>,
+        queue: impl FnOnce(State) -> Result<TxQueue<State>>,
+        napi: &Handle,
+        notifier: Notifier,
+        framing: Framing,
+        link: Arc<Link>,
+    ) -> Result<Arc<Self>> {
+        let size = vq.size();
+        let this = Self {
+            queue: queue(State {
+                vq,
+                reported: false,
+            })?,
+            napi: napi.clone(),
+            notifier,
+            framing,
+            reserve: MAX_DESCRIPTORS.min(size),
+            size,
+            link,
+            stats: TxStats::default(),
+        };
+        Ok(Arc::new(this, GFP_KERNEL)?)
+    }
+
+    /// The counters.
+    pub(crate) fn stats(&self) -> &TxStats {
+        &self.stats
+    }
+
+    /// Entries of the ring.
+    pub(crate) fn size(&self) -> u16 {
+        self.size
+    }
+
+    /// Sends a packet, or drops it.
+    #[inline]
+    pub(crate) fn send(&self, mut skb: SkBuff, held: &mut Transmit<'_>) {
+        let more = held.more();
+        let Some(mut queue) = self.queue.enter(held) else {
+            return;
+        };
+        queue.vq.disable_cb();
+        skb.tx_timestamp();
+        let packet = Packet::new(skb, self.framing);
+        let len = packet.len;
+
+        let tell = if self.add(&mut queue, packet) {
+            if queue.vq.free() < self.reserve {
+                self.queue.stop();
+                self.stats.stops.inc();
+            }
+            queue.sent(len, more)
+        } else {
+            !more
+        };
+        if !tell {
+            return;
+        }
+        if queue.vq.kick_prepare() {
+            self.notifier.notify();
+            self.stats.kicks.inc();
+        }
+        if !queue.vq.enable_cb_delayed() {
+            self.napi.schedule();
+        }
+    }
+
+    /// Puts a packet into the queue, or drops and counts it.
+    #[inline]
+    fn add(&self, queue: &mut TxGuard<'_, State>, packet: Packet) -> bool {
+        let Err(error) = queue.vq.add(packet) else {
+            return true;
+        };
+        // A ring that is smaller than a packet has fragments.
+        if error.reason == AddReason::Chain(ChainError::TooLong) {
+            let mut packet = error.token;
+            if packet.skb.linearize() && queue.vq.add(packet).is_ok() {
+                return true;
+            }
+        }
+        self.stats.drops.inc();
+        self.stats.fifo_errors.inc();
+        self.check_broken(queue);
+        false
+    }
+
+    /// Takes what the device has sent out of the queue. As many rounds as packets were in it.
+    #[inline]
+    fn clean(&self, queue: &mut TxGuard<'_, State>, poll: &Polling<'_>) {
+        let (mut packets, mut bytes) = (0_u32, 0_u32);
+        while let Some(used) = queue.vq.pop() {
+            packets += 1;
+            bytes = bytes.wrapping_add(used.token.len);
+            poll.consume(used.token.skb);
+        }
+        if packets != 0 {
+            self.stats.packets.add(packets.into());
+            self.stats.bytes.add(bytes.into());
+            queue.completed(packets, bytes);
+        }
+        if !self.check_broken(queue) && queue.vq.free() >= self.reserve && self.queue.is_stopped() {
+            self.stats.wakes.inc();
+            self.queue.wake();
+        }
+    }
+
+    /// Cleans the queue in passing, from the poll of the receiving half.
+    #[inline]
+    pub(crate) fn clean_in_passing(&self, poll: &Polling<'_>) {
+        let Some(mut queue) = self.queue.try_lock(poll) else {
+            return;
+        };
+        if queue.vq.in_flight() == 0 {
+            return;
+        }
+        queue.vq.disable_cb();
+        self.clean(&mut queue, poll);
+        if !queue.vq.enable_cb_delayed() {
+            self.napi.schedule();
+        }
+    }
+
+    /// Whether the queue is broken; the first time it is seen, the stack and the log are told.
+    #[inline]
+    fn check_broken(&self, queue: &mut TxGuard<'_, State>) -> bool {
+        let Some(violation) = queue.vq.broken() else {
+            return false;
+        };
+        if !queue.reported {
+            queue.reported = true;
+            self.queue.stop();
+            self.link
+                .queue_broken(fmt!("output.{}", self.queue.index()), violation);
+        }
+        true
+    }
+
+    /// Takes the queue out of service, in process context.
+    pub(crate) fn break_queue(&self) {
+        let mut queue = self.queue.lock_bh();
+        queue.reported = true;
+        queue.vq.break_now();
+    }
+
+    /// Drops every packet that is still in the queue, after the device was reset.
+    pub(crate) fn take_back(&self, proof: &Quiesced) {
+        let mut queue = self.queue.lock_bh();
+        while let Some(packet) = queue.vq.take_back(proof) {
+            drop(packet);
+        }
+        queue.reset();
+    }
+}
+
+/// The poll of a transmit queue.
+pub(crate) struct TxPoll(pub(crate) Arc<Transmitter>);
+
+impl Poll for TxPoll {
+    fn poll(&mut self, poll: &Polling<'_>) -> Polled {
+        let mut queue = self.0.queue.lock(poll);
+        queue.vq.disable_cb();
+        self.0.clean(&mut queue, poll);
+        if queue.vq.enable_cb() {
+            Polled::Done(0)
+        } else {
+            Polled::Again
+        }
+    }
+}

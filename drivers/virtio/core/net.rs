@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The wire format of a network device (VIRTIO 1.3, section 5.1), as legacy devices have it.
+
+#[path = "net/control.rs"]
+pub mod control;
+#[path = "net/offer.rs"]
+mod offer;
+
+#[allow(unused_imports)] // Shared source: each module uses a part of it.
+pub use offer::*;
+
+/// Offsets in the device-specific configuration, in bytes (section 5.1.4).
+pub mod config {
+    /// MAC address, 6 bytes, with [`super::F_MAC`].
+    pub const MAC: usize = 0;
+    /// Link state, 2 bytes, with [`super::F_STATUS`].
+    pub const STATUS: usize = 6;
+    /// Most queue pairs, 2 bytes, with [`super::F_MQ`].
+    pub const MAX_VIRTQUEUE_PAIRS: usize = 8;
+    /// Maximum MTU, 2 bytes, with [`super::F_MTU`].
+    pub const MTU: usize = 10;
+}
+
+/// Bit of the status word: the link is up.
+pub const STATUS_LINK_UP: u16 = 1;
+/// Bit of the status word: the driver is to announce itself, with [`F_GUEST_ANNOUNCE`].
+pub const STATUS_ANNOUNCE: u16 = 2;
+
+/// Header flag: the checksum from `csum_start` on is to be completed.
+pub const HDR_F_NEEDS_CSUM: u8 = 1;
+/// Header flag: the device has checked the checksum.
+pub const HDR_F_DATA_VALID: u8 = 2;
+
+/// `gso_type`: an ordinary packet.
+pub const GSO_NONE: u8 = 0;
+
+/// Bytes of the header without mergeable receive buffers.
+pub const HEADER_BYTES: usize = 10;
+/// Bytes of the header with mergeable receive buffers.
+pub const MERGEABLE_HEADER_BYTES: usize = 12;
+
+/// The header in front of every packet, fields in the guest's byte order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Header {
+    /// `HDR_F_*`.
+    pub flags: u8,
+    /// `GSO_*`.
+    pub gso_type: u8,
+    /// Bytes of the protocol headers of a segmentation-offload packet.
+    pub hdr_len: u16,
+    /// Bytes of each segment.
+    pub gso_size: u16,
+    /// Offset at which checksumming starts.
+    pub csum_start: u16,
+    /// Offset of the checksum from there.
+    pub csum_offset: u16,
+    /// Buffers the packet is spread over, with [`F_MRG_RXBUF`]; 0 when sending.
+    pub num_buffers: u16,
+}
+
+impl Header {
+    /// Bytes on the wire, by whether receive buffers are mergeable.
+    pub const fn bytes(mergeable: bool) -> usize {
+        if mergeable {
+            MERGEABLE_HEADER_BYTES
+        } else {
+            HEADER_BYTES
+        }
+    }
+
+    /// The header of a packet that asks the device for nothing, as it stands in memory.
+    ///
+    /// Its `num_buffers` is 0, as it has to be when sending.
+    pub fn plain() -> [u8; MERGEABLE_HEADER_BYTES] {
+        Self::default().encode()
+    }
+
+    /// The header as it stands in memory; the last two bytes belong to the longer form alone.
+    pub fn encode(&self) -> [u8; MERGEABLE_HEADER_BYTES] {
+        let mut wire = [0; MERGEABLE_HEADER_BYTES];
+        wire[0] = self.flags;
+        wire[1] = self.gso_type;
+        let fields = [
+            self.hdr_len,
+            self.gso_size,
+            self.csum_start,
+            self.csum_offset,
+            self.num_buffers,
+        ];
+        for (place, field) in wire[2..].chunks_exact_mut(2).zip(fields) {
+            place.copy_from_slice(&field.to_ne_bytes());
+        }
+        wire
+    }
+
+    /// Takes a header that was copied out of shared memory.
+    pub fn decode(wire: &[u8; MERGEABLE_HEADER_BYTES]) -> Self {
+        let field = |at: usize| u16::from_ne_bytes([wire[at], wire[at + 1]]);
+        Self {
+            flags: wire[0],
+            gso_type: wire[1],
+            hdr_len: field(2),
+            gso_size: field(4),
+            csum_start: field(6),
+            csum_offset: field(8),
+            num_buffers: field(10),
+        }
+    }
+}
+
+/// What the device says about the checksums of a received packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checksum {
+    /// Nothing: the stack checks them.
+    Unchecked,
+    /// The device has checked them.
+    Verified,
+    /// The packet never left the machine: one is still to be filled in.
+    Partial {
+        /// Where checksumming starts, from the start of the packet.
+        start: u16,
+        /// Where the checksum is, from there.
+        offset: u16,
+    },
+}
+
+impl Header {
+    /// What the header of a received packet says about checksums.
+    ///
+    /// Returns `None` for a packet that is larger than the driver has allowed: one that is still
+    /// to be segmented. Whether the places of [`Checksum::Partial`] are in the packet is for the
+    /// caller to check.
+    pub const fn checksum(&self) -> Option<Checksum> {
+        if self.gso_type != GSO_NONE {
+            None
+        } else if self.flags & HDR_F_NEEDS_CSUM != 0 {
+            Some(Checksum::Partial {
+                start: self.csum_start,
+                offset: self.csum_offset,
+            })
+        } else if self.flags & HDR_F_DATA_VALID != 0 {
+            Some(Checksum::Verified)
+        } else {
+            Some(Checksum::Unchecked)
+        }
+    }
+}
+
+/// Bytes of an Ethernet header, the least there is of a packet.
+pub const MIN_FRAME_BYTES: u32 = 14;
+
+/// How far a used receive buffer is filled, by what the device says.
+#[derive(Clone, Copy, Debug)]
+pub struct Fill {
+    /// The bytes that the device claims to have written.
+    pub claimed: u32,
+    /// The bytes that it was allowed to write.
+    pub writable: u32,
+}
+
+impl Fill {
+    /// The bytes of the packet in its first buffer, behind a header of `header_bytes`.
+    ///
+    /// Returns `None` if they are more than the buffer holds, or less than an Ethernet header.
+    #[inline]
+    pub const fn first(self, header_bytes: u32) -> Option<u32> {
+        match self.claimed.checked_sub(header_bytes) {
+            Some(MIN_FRAME_BYTES..) if self.claimed <= self.writable => {
+                Some(self.claimed - header_bytes)
+            }
+            _ => None,
+        }
+    }
+
+    /// The bytes of the packet in one of its further buffers.
+    ///
+    /// Returns `None` if they are more than the buffer holds or none, or if it is neither full nor
+    /// the last one.
+    #[inline]
+    pub const fn further(self, is_last: bool) -> Option<u32> {
+        match self.claimed {
+            1.. if self.is_full() || (is_last && self.claimed < self.writable) => {
+                Some(self.claimed)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether there is no room left in the buffer.
+    #[inline]
+    const fn is_full(self) -> bool {
+        self.claimed == self.writable
+    }
+}
+
+impl Header {
+    /// How many buffers of a packet follow its first, with [`F_MRG_RXBUF`].
+    ///
+    /// All buffers of a packet but the last are full (section 5.1.6.4.1): a header that says
+    /// otherwise is wrong, and the next buffers are not this packet's. Then, and if it counts not
+    /// even the first, the answer is `None`.
+    #[inline]
+    pub const fn further_buffers(&self, first: Fill) -> Option<u16> {
+        match self.num_buffers {
+            0 => None,
+            1 => Some(0),
+            all if first.is_full() => Some(all - 1),
+            _ => None,
+        }
+    }
+}
+
+/// The moving average of the length of packets, by which receive buffers are sized.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PacketLen {
+    /// In bytes; 0 before the first packet.
+    average: u32,
+}
+
+impl PacketLen {
+    /// A new packet changes the average by 1/64 of the difference.
+    const SHIFT: u32 = 6;
+    /// What a longer packet counts as, so that nothing overflows.
+    const MAX: u32 = 1 << 17;
+
+    /// Takes the length of a packet into the average.
+    #[inline]
+    pub fn observe(&mut self, len: u32) {
+        let len = len.min(Self::MAX);
+        self.average = match self.average {
+            0 => len,
+            average => ((average << Self::SHIFT) - average + len) >> Self::SHIFT,
+        };
+    }
+
+    /// The average in bytes, within limits.
+    #[inline]
+    pub fn clamped(&self, least: u32, most: u32) -> u32 {
+        self.average.max(least).min(most)
+    }
+}
+
+#[cfg(any(test, virtio_kunit))]
+#[cfg_attr(not(test), kernel::prelude::kunit_tests(rvirtio_net_wire))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_survives_the_wire() {
+        let header = Header {
+            flags: HDR_F_NEEDS_CSUM,
+            gso_type: GSO_NONE,
+            hdr_len: 0x1234,
+            gso_size: 0x5678,
+            csum_start: 34,
+            csum_offset: 16,
+            num_buffers: 3,
+        };
+        let wire = header.encode();
+        assert_eq!(wire[6..10], [34, 0, 16, 0]);
+        assert_eq!(wire[10..], [3, 0]);
+        assert_eq!(Header::decode(&wire), header);
+    }
+
+    #[test]
+    fn only_one_thing_is_said_about_checksums() {
+        let of = |flags, gso_type| {
+            Header {
+                flags,
+                gso_type,
+                csum_start: 34,
+                csum_offset: 16,
+                ..Header::default()
+            }
+            .checksum()
+        };
+        let partial = Checksum::Partial {
+            start: 34,
+            offset: 16,
+        };
+        assert_eq!(of(0, GSO_NONE), Some(Checksum::Unchecked));
+        assert_eq!(of(HDR_F_DATA_VALID, GSO_NONE), Some(Checksum::Verified));
+        assert_eq!(of(HDR_F_NEEDS_CSUM, GSO_NONE), Some(partial));
+        assert_eq!(of(!0, GSO_NONE), Some(partial));
+        for gso_type in 1..=u8::MAX {
+            assert_eq!(of(HDR_F_NEEDS_CSUM, gso_type), None);
+        }
+    }
+
+    #[test]
+    fn a_sent_header_counts_no_buffers() {
+        assert_eq!(Header::plain(), [0; 12]);
+    }
+
+    /// A buffer of 100 bytes of which the device claims to have written `claimed`.
+    const fn fill(claimed: u32) -> Fill {
+        Fill {
+            claimed,
+            writable: 100,
+        }
+    }
+
+    #[test]
+    fn the_first_buffer_holds_a_header_and_a_frame_and_no_more_than_it_can() {
+        for header in [10, 12] {
+            for claimed in 0..header + 14 {
+                assert_eq!(fill(claimed).first(header), None);
+            }
+            for claimed in header + 14..=100 {
+                assert_eq!(fill(claimed).first(header), Some(claimed - header));
+            }
+            for claimed in [101, 102, 1 << 31, u32::MAX] {
+                assert_eq!(fill(claimed).first(header), None);
+            }
+        }
+    }
+
+    #[test]
+    fn a_further_buffer_is_full_unless_it_is_the_last() {
+        for claimed in 1..100 {
+            assert_eq!(fill(claimed).further(false), None);
+            assert_eq!(fill(claimed).further(true), Some(claimed));
+        }
+        for is_last in [false, true] {
+            assert_eq!(fill(0).further(is_last), None);
+            assert_eq!(fill(100).further(is_last), Some(100));
+            for claimed in [101, u32::MAX] {
+                assert_eq!(fill(claimed).further(is_last), None);
+            }
+        }
+    }
+
+    #[test]
+    fn a_header_cannot_count_no_buffers_or_more_than_are_filled() {
+        let further = |num_buffers, claimed| {
+            Header {
+                num_buffers,
+                ..Header::default()
+            }
+            .further_buffers(fill(claimed))
+        };
+        for claimed in [26, 99, 100] {
+            assert_eq!(further(0, claimed), None);
+            assert_eq!(further(1, claimed), Some(0));
+        }
+        for num_buffers in 2..=u16::MAX {
+            assert_eq!(further(num_buffers, 99), None);
+            assert_eq!(further(num_buffers, 100), Some(num_buffers - 1));
+        }
+    }
+
+    #[test]
+    fn the_average_follows_the_packets() {
+        let mut average = PacketLen::default();
+        assert_eq!(average.clamped(1518, 4084), 1518);
+        average.observe(60);
+        assert_eq!(average.clamped(0, 4084), 60);
+        for _ in 0..1000 {
+            average.observe(u32::MAX);
+        }
+        assert_eq!(average.clamped(1518, 4084), 4084);
+        for _ in 0..1000 {
+            average.observe(60);
+        }
+        assert!(average.clamped(0, 4084) <= 60 + 64);
+    }
+
+    #[test]
+    fn the_length_depends_on_mergeable_buffers() {
+        assert_eq!(Header::bytes(false), 10);
+        assert_eq!(Header::bytes(true), 12);
+    }
+}

@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! How a legacy PCI device interrupts (VIRTIO 1.3, sections 4.1.5.1.2 and 4.1.5.3 to 4.1.5.5).
+//!
+//! ```text
+//!  Policy      vectors   name in /proc/interrupts   what runs
+//!  PerQueue    0         rvirtio0-config            config_changed
+//!              1...      rvirtio0-req.0 ...         the queue, one vector for each
+//!  Shared      0         rvirtio0-config            config_changed
+//!              1         rvirtio0-virtqueues        every queue
+//!  Intx        (pin)     rvirtio0                   by the ISR: config_changed; every queue
+//! ```
+//!
+//! A queue without a callback gets no vector. In the MSI-X policies the ISR is not read.
+
+use kernel::{
+    device::Bound,
+    irq::{
+        Handler,
+        IrqReturn, //
+    },
+    pci,
+    prelude::*,
+    str::{
+        CStr,
+        CString, //
+    },
+    sync::Arc, //
+};
+
+use super::{
+    regs,
+    PciLegacy, //
+};
+use crate::{
+    kernel_ext::{
+        irq::{
+            Registration,
+            Sharing, //
+        },
+        pci::irq::{
+            IrqType,
+            IrqVectors, //
+        }, //
+    },
+    virtio::{
+        device::Events,
+        transport::{
+            Transport,
+            NO_VECTOR, //
+        }, //
+    },
+};
+
+/// How interrupts are spread over vectors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// One vector for configuration changes and one for each queue with a callback.
+    PerQueue,
+    /// One vector for configuration changes and one for all queues.
+    Shared,
+    /// The interrupt pin, which other devices may share.
+    Intx,
+}
+
+impl Policy {
+    /// All policies, best first: what a device or a machine refuses, the next one may allow.
+    pub const BEST_FIRST: [Self; 3] = [Self::PerQueue, Self::Shared, Self::Intx];
+}
+
+/// The vector of the first queue with a callback, if each has its own; before it is that of the
+/// configuration.
+const FIRST_QUEUE_VECTOR: u16 = 1;
+
+/// A queue whose interrupts are wanted.
+#[derive(Clone, Copy)]
+pub struct CallbackQueue {
+    /// The index of the queue.
+    pub index: u16,
+    /// Its part of the name of a vector, for instance `req.0`.
+    pub name: &'static CStr,
+}
+
+/// The interrupts of one device: vectors, handlers, and what the device was told about them.
+///
+/// Dropping it frees the handlers, waits for those that are running, and frees the vectors. The
+/// device is to be reset before, so that it has stopped interrupting.
+pub struct Interrupts<E: Events> {
+    policy: Policy,
+    handlers: KVec<Registration<Source<E>>>,
+}
+
+impl<E: Events> Interrupts<E> {
+    /// Sets up interrupts after `policy`; from then on they arrive at `events`.
+    ///
+    /// `name` is the device's, for instance `rvirtio0`.
+    ///
+    /// # Errors
+    ///
+    /// - [`EBUSY`]: the device refused a vector, or the line is taken;
+    /// - [`ENOSPC`] and others: there are not as many vectors.
+    ///
+    /// In each case the device has been reset, and another policy may be tried after a new
+    /// negotiation.
+    pub fn new(
+        pdev: &pci::Device<Bound>,
+        transport: &Arc<PciLegacy>,
+        policy: Policy,
+        name: &CStr,
+        queues: &[CallbackQueue],
+        events: &Arc<E>,
+    ) -> Result<Self> {
+        let mut this = Self {
+            policy,
+            handlers: KVec::new(),
+        };
+        let setup = Setup {
+            pdev,
+            transport,
+            name,
+            queues,
+            events,
+        };
+        let result = match policy {
+            Policy::PerQueue => setup.per_queue(&mut this.handlers),
+            Policy::Shared => setup.shared(&mut this.handlers),
+            Policy::Intx => setup.intx(&mut this.handlers),
+        };
+        if let Err(error) = result {
+            transport.reset();
+            return Err(error);
+        }
+        Ok(this)
+    }
+
+    /// The policy that is in effect.
+    pub fn policy(&self) -> Policy {
+        self.policy
+    }
+
+    /// The vector of the first queue, if the queues' vectors are spread over the CPUs; the other
+    /// queues' follow in the order in which they were created.
+    pub fn first_spread_vector(&self) -> Option<u16> {
+        (E::SPREAD_QUEUES && self.policy == Policy::PerQueue).then_some(FIRST_QUEUE_VECTOR)
+    }
+
+    /// The number of vectors, or 1 for the interrupt pin.
+    pub fn vectors(&self) -> usize {
+        self.handlers.len()
+    }
+
+    /// Waits until no handler is running on another CPU.
+    ///
+    /// # Errors
+    ///
+    /// [`EINVAL`]: `pdev` is another device.
+    pub fn synchronize(&self, pdev: &pci::Device<Bound>) -> Result {
+        for handler in &self.handlers {
+            handler.synchronize(pdev.as_ref())?;
+        }
+        Ok(())
+    }
+}
+
+/// What setting up interrupts needs.
+struct Setup<'a, E: Events> {
+    pdev: &'a pci::Device<Bound>,
+    transport: &'a Arc<PciLegacy>,
+    name: &'a CStr,
+    queues: &'a [CallbackQueue],
+    events: &'a Arc<E>,
+}
+
+impl<E: Events> Setup<'_, E> {
+    fn per_queue(&self, handlers: &mut KVec<Registration<Source<E>>>) -> Result {
+        let count = u32::try_from(self.queues.len())?
+            .checked_add(1)
+            .ok_or(EINVAL)?;
+        let vectors = if E::SPREAD_QUEUES {
+            IrqVectors::new_spread(self.pdev, count, FIRST_QUEUE_VECTOR.into())?
+        } else {
+            IrqVectors::new(self.pdev, count, IrqType::MsiX)?
+        };
+        self.config_vector(handlers, &vectors)?;
+        for (vector, queue) in (FIRST_QUEUE_VECTOR..).zip(self.queues) {
+            let name = self.vector_name(queue.name)?;
+            let source = Source::Queue(self.events.clone(), queue.index);
+            self.register(handlers, &vectors, vector, name, source)?;
+            self.queue_vector(queue.index, vector)?;
+        }
+        Ok(())
+    }
+
+    fn shared(&self, handlers: &mut KVec<Registration<Source<E>>>) -> Result {
+        let vectors = IrqVectors::new(self.pdev, 2, IrqType::MsiX)?;
+        self.config_vector(handlers, &vectors)?;
+        let name = self.vector_name(c"virtqueues")?;
+        let source = Source::Queues(self.events.clone(), self.indices()?);
+        self.register(handlers, &vectors, 1, name, source)?;
+        for queue in self.queues {
+            self.queue_vector(queue.index, 1)?;
+        }
+        Ok(())
+    }
+
+    fn intx(&self, handlers: &mut KVec<Registration<Source<E>>>) -> Result {
+        let vectors = IrqVectors::new(self.pdev, 1, IrqType::Intx)?;
+        let name = CString::try_from_fmt(fmt!("{}", self.name))?;
+        let source = Source::Pin(self.events.clone(), self.indices()?, self.transport.clone());
+        self.register(handlers, &vectors, 0, name, source)
+    }
+
+    /// Vector 0 is for configuration changes in both MSI-X policies.
+    fn config_vector(
+        &self,
+        handlers: &mut KVec<Registration<Source<E>>>,
+        vectors: &Arc<IrqVectors>,
+    ) -> Result {
+        let name = self.vector_name(c"config")?;
+        let source = Source::Config(self.events.clone());
+        self.register(handlers, vectors, 0, name, source)?;
+        accepted(self.transport.set_config_vector(0), 0)
+    }
+
+    /// Tells the device the vector of a queue.
+    fn queue_vector(&self, queue: u16, vector: u16) -> Result {
+        accepted(self.transport.set_queue_vector(queue, vector), vector)
+    }
+
+    fn register(
+        &self,
+        handlers: &mut KVec<Registration<Source<E>>>,
+        vectors: &Arc<IrqVectors>,
+        vector: u16,
+        name: CString,
+        source: Source<E>,
+    ) -> Result {
+        let sharing = match source {
+            Source::Pin(..) => Sharing::Shared,
+            _ => Sharing::Exclusive,
+        };
+        let line = vectors.line(self.pdev, vector.into())?;
+        let handler = Registration::new(self.pdev.as_ref(), line, sharing, name, source)?;
+        Ok(handlers.push(handler, GFP_KERNEL)?)
+    }
+
+    fn vector_name(&self, what: &CStr) -> Result<CString> {
+        CString::try_from_fmt(fmt!("{}-{}", self.name, what))
+    }
+
+    fn indices(&self) -> Result<KVec<u16>> {
+        let mut indices = KVec::with_capacity(self.queues.len(), GFP_KERNEL)?;
+        for queue in self.queues {
+            indices.push(queue.index, GFP_KERNEL)?;
+        }
+        Ok(indices)
+    }
+}
+
+/// Whether the device took a vector: it answers [`NO_VECTOR`] when it has no room for it.
+///
+/// Another answer than the vector that was written is a refusal too: it would interrupt somewhere
+/// else than where it is listened for.
+fn accepted(answer: u16, wanted: u16) -> Result {
+    if answer == NO_VECTOR || answer != wanted {
+        return Err(EBUSY);
+    }
+    Ok(())
+}
+
+/// What a vector stands for, and thus what happens when it fires.
+enum Source<E: Events> {
+    /// The configuration has changed.
+    Config(Arc<E>),
+    /// One queue.
+    Queue(Arc<E>, u16),
+    /// One of several queues.
+    Queues(Arc<E>, KVec<u16>),
+    /// Whatever the ISR says, if it is this device at all.
+    Pin(Arc<E>, KVec<u16>, Arc<PciLegacy>),
+}
+
+impl<E: Events> Handler for Source<E> {
+    fn handle(&self) -> IrqReturn {
+        match self {
+            Self::Config(events) => {
+                events.config_changed();
+                IrqReturn::Handled
+            }
+            Self::Queue(events, queue) => answer(events.queue_interrupt(*queue)),
+            Self::Queues(events, queues) => answer(interrupt_all(&**events, queues)),
+            Self::Pin(events, queues, transport) => pin_interrupt(&**events, queues, transport),
+        }
+    }
+}
+
+/// Asks every queue, so that the work of one does not hide that of the next.
+fn interrupt_all<E: Events>(events: &E, queues: &[u16]) -> bool {
+    let mut found = false;
+    for queue in queues {
+        found |= events.queue_interrupt(*queue);
+    }
+    found
+}
+
+/// The line is shared: the ISR says whether this device raised it, and is read exactly once.
+///
+/// The queues are scanned even if only the configuration bit is set: with event indices a device
+/// may have used buffers between the two.
+fn pin_interrupt<E: Events>(events: &E, queues: &[u16], transport: &PciLegacy) -> IrqReturn {
+    let bits = transport.isr();
+    // All ones is what a device that is no longer there reads as.
+    if bits == 0 || bits == !0 {
+        return IrqReturn::None;
+    }
+    if regs::ISR::from(bits).config() {
+        events.config_changed();
+    }
+    interrupt_all(events, queues);
+    IrqReturn::Handled
+}
+
+/// An interrupt without work is reported as such, so that the kernel can count spurious ones.
+fn answer(found_work: bool) -> IrqReturn {
+    if found_work {
+        IrqReturn::Handled
+    } else {
+        IrqReturn::None
+    }
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the network driver binds beyond the kernel's own rust/bindings. Chosen by net_parameters.
+ */
+
+#include <linux/etherdevice.h>
+#include <linux/ethtool.h>
+#include <linux/if_link.h>
+#include <linux/netdevice.h>
+#include <linux/skbuff.h>
+#include <net/netdev_rx_queue.h>
+#include <net/page_pool/helpers.h>
+
+#include "../helpers/net.h"
+#include "pci.h"
+
+const size_t RUST_CONST_HELPER_NETDEV_PRIV_OFFSET = offsetof(struct net_device, priv);
+const size_t RUST_CONST_HELPER_SKB_SHARED_INFO_SIZE =
+	SKB_DATA_ALIGN(sizeof(struct skb_shared_info));
+/* NET_SKB_PAD + NET_IP_ALIGN; the macro's max() is no constant expression. */
+const size_t RUST_CONST_HELPER_SKB_HEADROOM =
+	MAX(32, L1_CACHE_BYTES) + NET_IP_ALIGN;
+const unsigned int RUST_CONST_HELPER_NETDEV_MIN_MTU = ETH_MIN_MTU;
+const unsigned int RUST_CONST_HELPER_NETDEV_MAX_MTU = ETH_MAX_MTU;

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Functions of their own for C's static inlines and macros, for use from rust/kernel.
+ *
+ * A helper for NAME is called rust_helper_NAME and stands in the .c file of its subject; its
+ * prototype is here. The bindings drop the prefix again. A module's helpers.c includes the
+ * subjects it needs, and rust/bindings/<module>_parameters names the helpers it binds.
+ */
+
+#ifndef _RVIRTIO_HELPERS_H
+#define _RVIRTIO_HELPERS_H
+
+#include <linux/types.h>
+
+struct page;
+struct request_queue;
+
+/* block.c */
+struct queue_limits rust_helper_queue_limits_start_update(struct request_queue *q);
+
+/* mm.c */
+phys_addr_t rust_helper_page_to_phys(struct page *page);
+phys_addr_t rust_helper_virt_to_phys(const void *address);
+
+#endif /* _RVIRTIO_HELPERS_H */

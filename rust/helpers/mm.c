@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: GPL-2.0
+
+#include <linux/io.h>
+#include <linux/mm.h>
+
+#include "helpers.h"
+
+phys_addr_t rust_helper_page_to_phys(struct page *page)
+{
+	return page_to_phys(page);
+}
+
+phys_addr_t rust_helper_virt_to_phys(const void *address)
+{
+	return virt_to_phys((void *)address);
+}

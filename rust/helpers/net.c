@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: GPL-2.0
+
+#include <linux/etherdevice.h>
+#include <linux/mm.h>
+#include <linux/netdevice.h>
+#include <linux/skbuff.h>
+#include <net/netdev_rx_queue.h>
+#include <net/page_pool/helpers.h>
+
+#include "net.h"
+
+void rust_helper_netdev_set_parent(struct net_device *dev, struct device *parent)
+{
+	SET_NETDEV_DEV(dev, parent);
+}
+
+void rust_helper_netdev_set_ops(struct net_device *dev, const struct net_device_ops *ops,
+				const struct ethtool_ops *ethtool_ops)
+{
+	dev->netdev_ops = ops;
+	dev->ethtool_ops = ethtool_ops;
+}
+
+void rust_helper_netdev_set_features(struct net_device *dev, netdev_features_t features)
+{
+	dev->features = features;
+}
+
+void rust_helper_netdev_set_hw_features(struct net_device *dev, netdev_features_t features)
+{
+	dev->hw_features = features;
+}
+
+void rust_helper_netdev_add_priv_flags(struct net_device *dev, unsigned int flags)
+{
+	dev->priv_flags |= flags;
+}
+
+void rust_helper_netdev_set_mtu(struct net_device *dev, unsigned int mtu)
+{
+	dev->mtu = mtu;
+}
+
+void rust_helper_netdev_set_mtu_range(struct net_device *dev, unsigned int min,
+				      unsigned int max)
+{
+	dev->min_mtu = min;
+	dev->max_mtu = max;
+}
+
+void rust_helper_netdev_set_needed_headroom(struct net_device *dev, unsigned short bytes)
+{
+	dev->needed_headroom = bytes;
+}
+
+void rust_helper_netdev_set_rx_queue_group(struct net_device *dev,
+					   const struct attribute_group *group)
+{
+	dev->sysfs_rx_queue_group = group;
+}
+
+unsigned int rust_helper_netdev_get_flags(const struct net_device *dev)
+{
+	return dev->flags;
+}
+
+const unsigned char *rust_helper_netdev_dev_addr(const struct net_device *dev)
+{
+	return dev->dev_addr;
+}
+
+unsigned char rust_helper_netdev_addr_assign_type(const struct net_device *dev)
+{
+	return dev->addr_assign_type;
+}
+
+void rust_helper_eth_hw_addr_set(struct net_device *dev, const u8 *addr)
+{
+	eth_hw_addr_set(dev, addr);
+}
+
+void rust_helper_eth_hw_addr_random(struct net_device *dev)
+{
+	eth_hw_addr_random(dev);
+}
+
+bool rust_helper_netif_running(const struct net_device *dev)
+{
+	return netif_running(dev);
+}
+
+bool rust_helper_netif_carrier_ok(const struct net_device *dev)
+{
+	return netif_carrier_ok(dev);
+}
+
+struct netdev_queue *rust_helper_netdev_get_tx_queue(const struct net_device *dev,
+						     unsigned int index)
+{
+	return netdev_get_tx_queue(dev, index);
+}
+
+void rust_helper_netif_tx_stop_queue(struct netdev_queue *txq)
+{
+	netif_tx_stop_queue(txq);
+}
+
+bool rust_helper_netif_tx_queue_stopped(const struct netdev_queue *txq)
+{
+	return netif_tx_queue_stopped(txq);
+}
+
+void rust_helper_netif_tx_lock_queue(struct netdev_queue *txq)
+{
+	__netif_tx_lock(txq, raw_smp_processor_id());
+}
+
+void rust_helper_netif_tx_lock_queue_bh(struct netdev_queue *txq)
+{
+	__netif_tx_lock_bh(txq);
+}
+
+bool rust_helper_netif_tx_trylock_queue(struct netdev_queue *txq)
+{
+	return __netif_tx_trylock(txq);
+}
+
+void rust_helper_netif_tx_unlock_queue(struct netdev_queue *txq)
+{
+	__netif_tx_unlock(txq);
+}
+
+void rust_helper_netif_tx_unlock_queue_bh(struct netdev_queue *txq)
+{
+	__netif_tx_unlock_bh(txq);
+}
+
+bool rust_helper_netdev_xmit_more(void)
+{
+	return netdev_xmit_more();
+}
+
+bool rust_helper___netdev_tx_sent_queue(struct netdev_queue *txq, unsigned int bytes,
+					bool xmit_more)
+{
+	return __netdev_tx_sent_queue(txq, bytes, xmit_more);
+}
+
+void rust_helper_netdev_tx_completed_queue(struct netdev_queue *txq, unsigned int pkts,
+					   unsigned int bytes)
+{
+	netdev_tx_completed_queue(txq, pkts, bytes);
+}
+
+void rust_helper_netdev_tx_reset_queue(struct netdev_queue *txq)
+{
+	netdev_tx_reset_queue(txq);
+}
+
+struct net_device *rust_helper_netdev_rx_queue_dev(const struct netdev_rx_queue *queue)
+{
+	return queue->dev;
+}
+
+unsigned int rust_helper_netdev_rx_queue_index(struct netdev_rx_queue *queue)
+{
+	return get_netdev_rx_queue_index(queue);
+}
+
+void rust_helper_netif_napi_add(struct net_device *dev, struct napi_struct *napi,
+				int (*poll)(struct napi_struct *, int))
+{
+	netif_napi_add(dev, napi, poll);
+}
+
+void rust_helper_netif_napi_add_tx(struct net_device *dev, struct napi_struct *napi,
+				   int (*poll)(struct napi_struct *, int))
+{
+	netif_napi_add_tx(dev, napi, poll);
+}
+
+void rust_helper_netif_napi_del(struct napi_struct *napi)
+{
+	netif_napi_del(napi);
+}
+
+void rust_helper_napi_schedule_bh(struct napi_struct *napi)
+{
+	local_bh_disable();
+	napi_schedule(napi);
+	local_bh_enable();
+}
+
+void rust_helper_napi_gro_receive(struct napi_struct *napi, struct sk_buff *skb)
+{
+	napi_gro_receive(napi, skb);
+}
+
+struct skb_shared_info *rust_helper_skb_shinfo(const struct sk_buff *skb)
+{
+	return skb_shinfo(skb);
+}
+
+phys_addr_t rust_helper_skb_frag_phys(const skb_frag_t *frag)
+{
+	return page_to_phys(skb_frag_page(frag)) + skb_frag_off(frag);
+}
+
+bool rust_helper_skb_header_cloned(const struct sk_buff *skb)
+{
+	return skb_header_cloned(skb);
+}
+
+void rust_helper_skb_add_rx_frag(struct sk_buff *skb, int i, struct page *page, int off,
+				 int size, unsigned int truesize)
+{
+	skb_add_rx_frag(skb, i, page, off, size, truesize);
+}
+
+void rust_helper_skb_coalesce_rx_frag(struct sk_buff *skb, int i, int size,
+				      unsigned int truesize)
+{
+	skb_coalesce_rx_frag(skb, i, size, truesize);
+}
+
+bool rust_helper_skb_can_coalesce(struct sk_buff *skb, int i, const struct page *page,
+				  int off)
+{
+	return skb_can_coalesce(skb, i, page, off);
+}
+
+int rust_helper_skb_linearize(struct sk_buff *skb)
+{
+	return skb_linearize(skb);
+}
+
+void rust_helper_skb_tx_timestamp(struct sk_buff *skb)
+{
+	skb_tx_timestamp(skb);
+}
+
+void rust_helper_dev_kfree_skb_any(struct sk_buff *skb)
+{
+	dev_kfree_skb_any(skb);
+}
+
+struct page_pool *rust_helper_page_pool_new(struct net_device *dev, struct napi_struct *napi,
+					    unsigned int size, unsigned int order)
+{
+	const struct page_pool_params params = {
+		.order = order,
+		.pool_size = size,
+		.nid = NUMA_NO_NODE,
+		.napi = napi,
+		.netdev = dev,
+	};
+
+	return page_pool_create(&params);
+}
+
+void *rust_helper_page_pool_alloc_va(struct page_pool *pool, unsigned int *size, gfp_t gfp)
+{
+	return page_pool_alloc_va(pool, size, gfp);
+}
+
+void rust_helper_page_pool_free_va(struct page_pool *pool, void *va, bool allow_direct)
+{
+	page_pool_free_va(pool, va, allow_direct);
+}
+
+struct page *rust_helper_virt_to_head_page(const void *va)
+{
+	return virt_to_head_page(va);
+}
+
+void *rust_helper_page_address(const struct page *page)
+{
+	return page_address(page);
+}

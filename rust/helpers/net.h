@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Prototypes of the helpers of net.c: static inlines of the network core as functions.
+ */
+
+#ifndef _RVIRTIO_HELPERS_NET_H
+#define _RVIRTIO_HELPERS_NET_H
+
+#include <linux/netdevice.h>
+#include <linux/skbuff.h>
+
+struct netdev_rx_queue;
+struct page_pool;
+
+/* Fields of struct net_device, which the kernel's own bindings know as an opaque name. */
+void rust_helper_netdev_set_parent(struct net_device *dev, struct device *parent);
+void rust_helper_netdev_set_ops(struct net_device *dev, const struct net_device_ops *ops,
+				const struct ethtool_ops *ethtool_ops);
+void rust_helper_netdev_set_features(struct net_device *dev, netdev_features_t features);
+void rust_helper_netdev_set_hw_features(struct net_device *dev, netdev_features_t features);
+void rust_helper_netdev_add_priv_flags(struct net_device *dev, unsigned int flags);
+void rust_helper_netdev_set_mtu(struct net_device *dev, unsigned int mtu);
+void rust_helper_netdev_set_mtu_range(struct net_device *dev, unsigned int min,
+				      unsigned int max);
+void rust_helper_netdev_set_needed_headroom(struct net_device *dev, unsigned short bytes);
+void rust_helper_netdev_set_rx_queue_group(struct net_device *dev,
+					   const struct attribute_group *group);
+unsigned int rust_helper_netdev_get_flags(const struct net_device *dev);
+const unsigned char *rust_helper_netdev_dev_addr(const struct net_device *dev);
+
+unsigned char rust_helper_netdev_addr_assign_type(const struct net_device *dev);
+
+void rust_helper_eth_hw_addr_set(struct net_device *dev, const u8 *addr);
+void rust_helper_eth_hw_addr_random(struct net_device *dev);
+bool rust_helper_netif_running(const struct net_device *dev);
+bool rust_helper_netif_carrier_ok(const struct net_device *dev);
+
+struct netdev_queue *rust_helper_netdev_get_tx_queue(const struct net_device *dev,
+						     unsigned int index);
+void rust_helper_netif_tx_stop_queue(struct netdev_queue *txq);
+bool rust_helper_netif_tx_queue_stopped(const struct netdev_queue *txq);
+void rust_helper_netif_tx_lock_queue(struct netdev_queue *txq);
+void rust_helper_netif_tx_lock_queue_bh(struct netdev_queue *txq);
+bool rust_helper_netif_tx_trylock_queue(struct netdev_queue *txq);
+void rust_helper_netif_tx_unlock_queue(struct netdev_queue *txq);
+void rust_helper_netif_tx_unlock_queue_bh(struct netdev_queue *txq);
+bool rust_helper_netdev_xmit_more(void);
+bool rust_helper___netdev_tx_sent_queue(struct netdev_queue *txq, unsigned int bytes,
+					bool xmit_more);
+void rust_helper_netdev_tx_completed_queue(struct netdev_queue *txq, unsigned int pkts,
+					   unsigned int bytes);
+void rust_helper_netdev_tx_reset_queue(struct netdev_queue *txq);
+
+struct net_device *rust_helper_netdev_rx_queue_dev(const struct netdev_rx_queue *queue);
+unsigned int rust_helper_netdev_rx_queue_index(struct netdev_rx_queue *queue);
+
+void rust_helper_netif_napi_add(struct net_device *dev, struct napi_struct *napi,
+				int (*poll)(struct napi_struct *, int));
+void rust_helper_netif_napi_add_tx(struct net_device *dev, struct napi_struct *napi,
+				   int (*poll)(struct napi_struct *, int));
+void rust_helper_netif_napi_del(struct napi_struct *napi);
+void rust_helper_napi_schedule_bh(struct napi_struct *napi);
+void rust_helper_napi_gro_receive(struct napi_struct *napi, struct sk_buff *skb);
+
+struct skb_shared_info *rust_helper_skb_shinfo(const struct sk_buff *skb);
+phys_addr_t rust_helper_skb_frag_phys(const skb_frag_t *frag);
+bool rust_helper_skb_header_cloned(const struct sk_buff *skb);
+void rust_helper_skb_add_rx_frag(struct sk_buff *skb, int i, struct page *page, int off,
+				 int size, unsigned int truesize);
+void rust_helper_skb_coalesce_rx_frag(struct sk_buff *skb, int i, int size,
+				      unsigned int truesize);
+bool rust_helper_skb_can_coalesce(struct sk_buff *skb, int i, const struct page *page,
+				  int off);
+int rust_helper_skb_linearize(struct sk_buff *skb);
+void rust_helper_skb_tx_timestamp(struct sk_buff *skb);
+void rust_helper_dev_kfree_skb_any(struct sk_buff *skb);
+
+struct page_pool *rust_helper_page_pool_new(struct net_device *dev, struct napi_struct *napi,
+					    unsigned int size, unsigned int order);
+void *rust_helper_page_pool_alloc_va(struct page_pool *pool, unsigned int *size, gfp_t gfp);
+void rust_helper_page_pool_free_va(struct page_pool *pool, void *va, bool allow_direct);
+struct page *rust_helper_virt_to_head_page(const void *va);
+void *rust_helper_page_address(const struct page *page);
+
+#endif /* _RVIRTIO_HELPERS_NET_H */

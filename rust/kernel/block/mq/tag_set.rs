@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Tag sets: the requests that can be in flight.
+//!
+//! C header: [`include/linux/blk-mq.h`](srctree/include/linux/blk-mq.h)
+
+use core::{
+    marker::PhantomData,
+    mem::size_of,
+    ptr::{
+        self,
+        without_provenance_mut, //
+    },
+};
+
+use kernel::{
+    device::Device,
+    error::to_result,
+    new_mutex,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        Arc,
+        Mutex, //
+    },
+    types::Opaque, //
+};
+
+use super::{
+    execute::Execution,
+    operations::{
+        Operations,
+        OperationsVTable, //
+    },
+    request::RequestExtra, //
+};
+use crate::kernel_ext::bindings;
+
+/// How a tag set is to be.
+#[derive(Clone, Copy)]
+pub struct TagSetOptions {
+    /// Hardware queues.
+    pub hw_queues: u32,
+    /// Requests in flight in each hardware queue, `reserved` included.
+    pub depth: u32,
+    /// How many of `depth` are kept for [`Disk::execute_in`](super::Disk::execute_in).
+    pub reserved: u32,
+    /// Bytes of memory kept with each request for range records and the driver's own commands.
+    pub payload_bytes: usize,
+}
+
+/// The interrupt vectors of a device, one for each hardware queue, whose affinity the kernel has
+/// spread over the CPUs.
+pub struct SpreadVectors {
+    /// The device.
+    pub device: ARef<Device>,
+    /// The vector of the first hardware queue; the others' follow it.
+    pub first: u32,
+}
+
+/// The requests of a disk, `struct blk_mq_tag_set`.
+///
+/// # Invariants
+///
+/// `inner` was initialised by `blk_mq_alloc_tag_set()`.
+#[pin_data(PinnedDrop)]
+pub struct TagSet<T: Operations> {
+    // Initialised before `inner`, whose initialisation uses it.
+    vectors: Option<SpreadVectors>,
+    #[pin]
+    inner: Opaque<bindings::blk_mq_tag_set>,
+    /// Held while a request of the driver's own is executed. What it protects is one that nobody
+    /// waits for any more.
+    #[pin]
+    pub(super) given_up: Mutex<Option<Arc<Execution>>>,
+    _p: PhantomData<fn() -> T>,
+}
+
+// SAFETY: The C structure has locks of its own and is not bound to a thread.
+unsafe impl<T: Operations> Send for TagSet<T> {}
+
+// SAFETY: As above.
+unsafe impl<T: Operations> Sync for TagSet<T> {}
+
+impl<T: Operations> TagSet<T> {
+    /// Allocates the requests.
+    ///
+    /// Each CPU uses the hardware queue that interrupts it, if `vectors` says which that is.
+    pub fn new(
+        options: TagSetOptions,
+        vectors: Option<SpreadVectors>,
+    ) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            vectors,
+            inner <- Opaque::try_ffi_init(move |set: *mut bindings::blk_mq_tag_set| {
+                let new = bindings::blk_mq_tag_set {
+                    ops: OperationsVTable::<T>::build(),
+                    nr_maps: 1,
+                    nr_hw_queues: options.hw_queues,
+                    queue_depth: options.depth,
+                    reserved_tags: options.reserved,
+                    cmd_size: u32::try_from(size_of::<RequestExtra>())?,
+                    numa_node: bindings::NUMA_NO_NODE,
+                    driver_data: without_provenance_mut(options.payload_bytes),
+                    ..pin_init::zeroed()
+                };
+
+                // SAFETY: `set` is valid for writes.
+                unsafe { set.write(new) };
+                // INVARIANT: Initialised here, or there is no tag set.
+                //
+                // SAFETY: Filled in above, and pinned from here on.
+                to_result(unsafe { bindings::blk_mq_alloc_tag_set(set) })
+            }),
+            given_up <- new_mutex!(None, "TagSet::given_up"),
+            _p: PhantomData,
+        }? Error)
+    }
+
+    pub(super) fn as_ptr(&self) -> *mut bindings::blk_mq_tag_set {
+        self.inner.get()
+    }
+
+    /// Has the block layer assign CPUs to the hardware queues.
+    ///
+    /// # Safety
+    ///
+    /// `set` is the inside of a `TagSet<T>` whose `vectors` are initialised.
+    pub(super) unsafe fn map_queues(set: *mut bindings::blk_mq_tag_set) {
+        let inner = Opaque::cast_from(set);
+        // SAFETY: The caller guarantees that this is the field of a `TagSet`. The rest of it may
+        // not be initialised yet, so no reference to the whole is made.
+        let vectors = unsafe { &(*kernel::container_of!(inner, Self, inner)).vectors };
+        // SAFETY: A tag set always has the first map.
+        let map = unsafe { &raw mut (*set).map[0] };
+
+        match vectors {
+            // SAFETY: The map is valid, and the reference keeps the device so. `Device` is a
+            // transparent wrapper of `Opaque<bindings::device>`.
+            Some(vectors) => unsafe {
+                let device = ptr::from_ref::<Device>(&vectors.device).cast_mut().cast();
+                bindings::blk_mq_map_hw_queues(map, device, vectors.first)
+            },
+            // SAFETY: The map is valid.
+            None => unsafe { bindings::blk_mq_map_queues(map) },
+        }
+    }
+
+    /// The tag set that a raw pointer is the inside of.
+    ///
+    /// # Safety
+    ///
+    /// `set` came from [`TagSet::as_ptr`] of a tag set of the same `T` that is alive for `'a`.
+    pub(super) unsafe fn from_raw<'a>(set: *mut bindings::blk_mq_tag_set) -> &'a Self {
+        let inner = Opaque::cast_from(set);
+        // SAFETY: The caller guarantees that this is the field of a `TagSet`.
+        unsafe { &*kernel::container_of!(inner, Self, inner) }
+    }
+}
+
+#[pinned_drop]
+impl<T: Operations> PinnedDrop for TagSet<T> {
+    fn drop(self: Pin<&mut Self>) {
+        // SAFETY: By the type invariant it is initialised; disks hold a reference, so none uses
+        // it any more.
+        unsafe { bindings::blk_mq_free_tag_set(self.inner.get()) };
+    }
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Interrupt handlers with a name that is built at run time.
+//!
+//! `kernel::irq::Registration` borrows the device and takes a name that lives for ever. A device
+//! with several queues has one handler for each, which people tell apart in `/proc/interrupts` by
+//! names like `rvirtio0-req.0`; [`Registration`] owns such a name.
+//!
+//! Would go to `rust/kernel/irq/request.rs`.
+//!
+//! C header: [`include/linux/interrupt.h`](srctree/include/linux/interrupt.h)
+
+use core::marker::PhantomPinned;
+
+use kernel::{
+    device::{
+        Bound,
+        Device, //
+    },
+    devres::Devres,
+    error::to_result,
+    irq::Handler,
+    prelude::*,
+    str::CString,
+    sync::Arc, //
+};
+
+use super::{
+    bindings,
+    pci::irq::IrqVectors, //
+};
+
+/// An interrupt line of a device, and the allocation it belongs to.
+pub struct IrqLine {
+    irq: u32,
+    /// Freed after the handler.
+    vectors: Arc<IrqVectors>,
+}
+
+impl IrqLine {
+    /// Names the line `irq`, which belongs to `vectors`.
+    pub(super) fn new(irq: u32, vectors: Arc<IrqVectors>) -> Self {
+        Self { irq, vectors }
+    }
+}
+
+/// How a line is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sharing {
+    /// The line is this device's alone.
+    Exclusive,
+    /// Other devices may be on the line; each handler finds out whether it is meant.
+    Shared,
+}
+
+/// A registered interrupt handler.
+///
+/// It is freed when this is dropped, and at the latest when the driver is unbound from the
+/// device. When it is freed the handler is not running and will not run again.
+pub struct Registration<T: Handler + Send + 'static> {
+    inner: Devres<Inner<T>>,
+}
+
+impl<T: Handler + Send + 'static> Registration<T> {
+    /// Has `handler` called on interrupts of `line`, from now on.
+    ///
+    /// # Errors
+    ///
+    /// Whatever `request_irq` returns, for instance [`EBUSY`] when the line is taken.
+    pub fn new(
+        dev: &Device<Bound>,
+        line: IrqLine,
+        sharing: Sharing,
+        name: CString,
+        handler: T,
+    ) -> Result<Self> {
+        // CAST: The flags fit `unsigned long`, as which `request_irq` takes them.
+        let flags = match sharing {
+            Sharing::Exclusive => 0,
+            Sharing::Shared => bindings::IRQF_SHARED as c_ulong,
+        };
+        let inner = Inner::new(line, flags, name, handler);
+        Ok(Self {
+            inner: Devres::new(dev, inner)?,
+        })
+    }
+
+    /// Waits until the handler, if it is running on another CPU, has returned.
+    ///
+    /// # Errors
+    ///
+    /// [`EINVAL`]: `dev` is not the device of this registration.
+    pub fn synchronize(&self, dev: &Device<Bound>) -> Result {
+        let inner = self.inner.access(dev)?;
+        // SAFETY: The registration exists, so this is the number of an interrupt.
+        unsafe { bindings::synchronize_irq(inner.line.irq) };
+        Ok(())
+    }
+}
+
+/// The registration as the C side knows it, by its address.
+///
+/// # Invariants
+///
+/// `irq` has a handler that was registered with `request_irq` and a pointer to this value.
+#[pin_data(PinnedDrop)]
+struct Inner<T: Handler> {
+    line: IrqLine,
+    /// Kept for the C side, which does not copy it.
+    name: CString,
+    handler: T,
+    #[pin]
+    _pin: PhantomPinned,
+}
+
+impl<T: Handler> Inner<T> {
+    fn new(line: IrqLine, flags: c_ulong, name: CString, handler: T) -> impl PinInit<Self, Error> {
+        // INVARIANT: The value is complete only if `request_irq` succeeded.
+        try_pin_init!(&this in Self {
+            line,
+            name,
+            handler,
+            _pin: PhantomPinned,
+            _: {
+                // SAFETY:
+                // - `handle_irq_callback::<T>` expects a pointer to `Self`, which is pinned and
+                //   initialised, and which frees the interrupt before it goes away.
+                // - The name is owned by `Self`, hence outlives the registration.
+                to_result(unsafe {
+                    bindings::request_irq(
+                        line.irq,
+                        Some(handle_irq_callback::<T>),
+                        flags,
+                        name.as_char_ptr(),
+                        this.as_ptr().cast::<c_void>(),
+                    )
+                })?;
+            },
+        })
+    }
+}
+
+#[pinned_drop]
+impl<T: Handler> PinnedDrop for Inner<T> {
+    fn drop(self: Pin<&mut Self>) {
+        let irq = self.line.irq;
+        // SAFETY: The pointer is only used as a cookie; nothing is moved out of it.
+        let this = unsafe { core::ptr::from_mut(self.get_unchecked_mut()) };
+        // SAFETY: By the type invariant the cookie is registered. The call waits for a running
+        // handler, so that nothing refers to `self` after it.
+        unsafe { bindings::free_irq(irq, this.cast::<c_void>()) };
+    }
+}
+
+/// # Safety
+///
+/// To be used as the callback of `request_irq` alone, with a pointer to an [`Inner<T>`].
+unsafe extern "C" fn handle_irq_callback<T: Handler>(
+    _irq: i32,
+    cookie: *mut c_void,
+) -> bindings::irqreturn_t {
+    // SAFETY: The caller passes the pointer that `Inner::new` registered, and `Inner` waits for
+    // the handler before it goes away.
+    let inner = unsafe { &*cookie.cast_const().cast::<Inner<T>>() };
+
+    // CAST: The enumeration has the values of the C type.
+    bindings::irqreturn_t(inner.handler.handle() as c_uint)
+}

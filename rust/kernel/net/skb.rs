@@ -1,0 +1,400 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Socket buffers: the packets of the network stack.
+//!
+//! C header: [`include/linux/skbuff.h`](srctree/include/linux/skbuff.h)
+//!
+//! Would go to `rust/kernel/net/skb.rs`.
+
+use core::{
+    mem::ManuallyDrop,
+    ptr::NonNull, //
+};
+
+use kernel::prelude::*;
+
+use super::{
+    super::{
+        bindings,
+        phys::{
+            PhysRange,
+            PhysRanges, //
+        },
+    },
+    napi::Polling,
+    netdev::{
+        NetDevice,
+        ETH_HLEN, //
+    },
+    page_pool::PoolBuffer, //
+};
+
+/// Most fragments of a packet.
+pub const MAX_FRAGS: usize = bindings::MAX_SKB_FRAGS as usize;
+/// Bytes that [`SkBuff::build`] needs behind the data of a packet.
+pub const SHARED_INFO_SIZE: u32 = bindings::SKB_SHARED_INFO_SIZE as u32;
+/// Bytes that a driver leaves in front of a received packet for the stack.
+pub const HEADROOM: u32 = bindings::SKB_HEADROOM as u32;
+
+/// The least offset a transport header has: that of the smallest network header.
+const MIN_TRANSPORT_OFFSET: u16 = 20;
+
+/// A packet, `struct sk_buff`, with an owner.
+///
+/// Dropping it counts as dropping the packet. It may be dropped in any context.
+///
+/// # Invariants
+///
+/// `skb` points to a valid packet, and this object has the only reference to it.
+pub struct SkBuff {
+    skb: NonNull<bindings::sk_buff>,
+}
+
+// SAFETY: A packet is not bound to a thread.
+unsafe impl Send for SkBuff {}
+
+impl SkBuff {
+    /// # Safety
+    ///
+    /// `skb` is a valid packet that the caller gives away.
+    #[inline]
+    pub(super) unsafe fn from_raw(skb: NonNull<bindings::sk_buff>) -> Self {
+        // INVARIANT: By the function's requirements.
+        Self { skb }
+    }
+
+    #[inline]
+    pub(super) fn into_raw(self) -> NonNull<bindings::sk_buff> {
+        ManuallyDrop::new(self).skb
+    }
+
+    #[inline]
+    fn raw(&self) -> &bindings::sk_buff {
+        // SAFETY: Valid and not shared, by the type invariant.
+        unsafe { self.skb.as_ref() }
+    }
+
+    #[inline]
+    fn raw_mut(&mut self) -> &mut bindings::sk_buff {
+        // SAFETY: Valid and not shared, by the type invariant.
+        unsafe { self.skb.as_mut() }
+    }
+
+    #[inline]
+    fn shared_info(&self) -> &bindings::skb_shared_info {
+        // SAFETY: Every packet has one, behind its linear part.
+        unsafe { &*bindings::skb_shinfo(self.skb.as_ptr()) }
+    }
+
+    /// Bytes of the packet.
+    #[inline]
+    #[allow(clippy::len_without_is_empty)] // There is no use for an empty packet.
+    pub fn len(&self) -> u32 {
+        self.raw().len
+    }
+
+    /// Bytes of its linear part.
+    #[inline]
+    pub fn head_len(&self) -> u32 {
+        self.raw().len.wrapping_sub(self.raw().data_len)
+    }
+
+    /// The transmit queue the stack has chosen.
+    #[inline]
+    pub fn queue_mapping(&self) -> u16 {
+        self.raw().queue_mapping
+    }
+
+    /// Free bytes in front of the packet.
+    #[inline]
+    pub fn headroom(&self) -> usize {
+        self.raw().data.addr().wrapping_sub(self.raw().head.addr())
+    }
+
+    /// Puts `header` in front of the packet, if there is room that nobody else uses.
+    #[inline]
+    pub fn push(&mut self, header: &[u8]) -> bool {
+        if self.headroom() < header.len()
+            // SAFETY: The packet is valid.
+            || unsafe { bindings::skb_header_cloned(self.skb.as_ptr()) }
+        {
+            return false;
+        }
+        let raw = self.raw_mut();
+        raw.data = raw.data.wrapping_sub(header.len());
+        // CAST: The headroom, and so the header, is much smaller than 4 GiB.
+        raw.len = raw.len.wrapping_add(header.len() as u32);
+        // SAFETY: The bytes from `data` on were checked to be headroom of this packet alone.
+        unsafe {
+            core::ptr::copy_nonoverlapping(header.as_ptr(), raw.data, header.len());
+        }
+        true
+    }
+
+    /// Writes `bytes` to the start of the control buffer, which belongs to the packet's owner.
+    /// What does not fit is left out.
+    #[inline]
+    pub fn write_control(&mut self, bytes: &[u8]) {
+        for (place, byte) in self.raw_mut().cb.iter_mut().zip(bytes) {
+            // CAST: A byte is a byte.
+            *place = *byte as c_char;
+        }
+    }
+
+    /// The first `N` bytes of the control buffer, as memory a device may read.
+    #[inline]
+    pub fn control<const N: usize>(&self) -> &Control<N> {
+        const { assert!(N > 0 && N <= 48) };
+        // SAFETY: `Control` is a transparent wrapper.
+        unsafe { &*core::ptr::from_ref(self).cast() }
+    }
+
+    /// Moves all of the packet into its linear part; false without memory for that.
+    pub fn linearize(&mut self) -> bool {
+        // SAFETY: The packet is valid.
+        unsafe { bindings::skb_linearize(self.skb.as_ptr()) == 0 }
+    }
+
+    /// Takes a software time stamp if the sender wants one. To be called before the device is
+    /// told of the packet.
+    #[inline]
+    pub fn tx_timestamp(&mut self) {
+        // SAFETY: The packet is valid.
+        unsafe { bindings::skb_tx_timestamp(self.skb.as_ptr()) };
+    }
+
+    /// Makes a packet of `len` bytes in `buffer`, `headroom` bytes from its start, without
+    /// copying.
+    ///
+    /// Gives the buffer back when it has less than [`SHARED_INFO_SIZE`] bytes behind the packet,
+    /// or when there is no memory.
+    #[inline]
+    pub fn build(
+        buffer: PoolBuffer,
+        headroom: u32,
+        len: u32,
+        _softirq: &Polling<'_>,
+    ) -> Result<Self, PoolBuffer> {
+        let needed = u64::from(headroom) + u64::from(len) + u64::from(SHARED_INFO_SIZE);
+        if needed > u64::from(buffer.size()) {
+            return Err(buffer);
+        }
+        // SAFETY: The buffer is an aligned page fragment of that size, and bottom halves are off.
+        let skb = unsafe { bindings::napi_build_skb(buffer.data().as_ptr().cast(), buffer.size()) };
+        let Some(skb) = NonNull::new(skb) else {
+            return Err(buffer);
+        };
+        // The packet owns the memory now, and gives it back to its pool.
+        let _ = buffer.into_raw();
+        // INVARIANT: A new packet.
+        let mut this = Self { skb };
+        let raw = this.raw_mut();
+        raw.set_pp_recycle(1);
+        raw.data = raw.data.wrapping_add(headroom as usize);
+        raw.tail = raw.tail.wrapping_add(headroom + len);
+        raw.len = len;
+        Ok(this)
+    }
+
+    /// Allocates an empty packet with room for `size` bytes.
+    #[inline]
+    pub fn alloc(size: u32, softirq: &Polling<'_>) -> Option<Self> {
+        // SAFETY: This is a poll of the instance.
+        let skb = unsafe { bindings::napi_alloc_skb(softirq.as_ptr().cast(), size) };
+        // INVARIANT: A new packet.
+        Some(Self {
+            skb: NonNull::new(skb)?,
+        })
+    }
+
+    /// Free bytes behind the linear part.
+    #[inline]
+    fn tailroom(&self) -> u32 {
+        let raw = self.raw();
+        if raw.data_len != 0 {
+            return 0;
+        }
+        raw.end.wrapping_sub(raw.tail)
+    }
+
+    /// Appends `len` bytes of `buffer`, from `offset` on, to the linear part.
+    ///
+    /// Returns whether both have room for that.
+    #[inline]
+    pub fn append_copy(&mut self, buffer: &PoolBuffer, offset: u32, len: u32) -> bool {
+        let end = u64::from(offset) + u64::from(len);
+        if end > u64::from(buffer.size()) || len > self.tailroom() {
+            return false;
+        }
+        // SAFETY: There is room behind the linear part, as just checked.
+        let place = unsafe { bindings::skb_put(self.skb.as_ptr(), len) };
+        // SAFETY: Both have `len` bytes, and the packet's are its own. A device that still writes
+        // the buffer can tear the copy.
+        unsafe {
+            core::ptr::copy_nonoverlapping(
+                buffer.data().as_ptr().add(offset as usize),
+                place.cast::<u8>(),
+                len as usize,
+            );
+        }
+        true
+    }
+
+    /// Appends `len` bytes of `buffer`, from `offset` on, without copying.
+    ///
+    /// Gives the buffer back when the packet has [`MAX_FRAGS`] fragments, or the buffer less
+    /// bytes.
+    #[inline]
+    pub fn append_fragment(
+        &mut self,
+        buffer: PoolBuffer,
+        offset: u32,
+        len: u32,
+    ) -> Result<(), PoolBuffer> {
+        let end = u64::from(offset) + u64::from(len);
+        if end > u64::from(buffer.size()) {
+            return Err(buffer);
+        }
+        let skb = self.skb.as_ptr();
+        let count = c_int::from(self.shared_info().nr_frags);
+        // SAFETY: The buffer is in the linear mapping, and `offset` inside it.
+        let (page, at) = unsafe {
+            let page = bindings::virt_to_head_page(buffer.data().as_ptr().cast());
+            let start = bindings::page_address(page);
+            (
+                page,
+                buffer.data().as_ptr().add(offset as usize).addr() - start.addr(),
+            )
+        };
+        // CAST: An offset in a page of a pool, a buffer's size and its parts fit in a `c_int`.
+        let (at, len) = (at as c_int, len as c_int);
+        // SAFETY: The packet and the page are valid; `count` is the number of fragments.
+        if count > 0 && unsafe { bindings::skb_can_coalesce(skb, count, page, at) } {
+            // SAFETY: The bytes follow those of the last fragment, whose reference to the page
+            // covers them, so that the buffer's own can be dropped.
+            unsafe { bindings::skb_coalesce_rx_frag(skb, count - 1, len, buffer.size()) };
+            return Ok(());
+        }
+        if count as usize >= MAX_FRAGS {
+            return Err(buffer);
+        }
+        let (_, size) = buffer.into_raw();
+        // SAFETY: There is room for a fragment; the packet takes over the reference to the page,
+        // and returns it to the pool because it is marked so.
+        unsafe { bindings::skb_add_rx_frag(skb, count, page, at, len, size) };
+        self.raw_mut().set_pp_recycle(1);
+        Ok(())
+    }
+
+    /// Says that the device has verified the checksums.
+    #[inline]
+    pub fn set_checksum_unnecessary(&mut self) {
+        // SAFETY: The two halves of the union are the same fields.
+        let headers = unsafe { self.raw_mut().__bindgen_anon_4.headers.as_mut() };
+        // CAST: A two-bit field.
+        headers.set_ip_summed(bindings::CHECKSUM_UNNECESSARY as u8);
+    }
+
+    /// Says that the checksum from `start` on is still to be filled in, `offset` bytes from
+    /// there.
+    ///
+    /// Returns false for places that are not inside the packet, which is then to be dropped.
+    #[inline]
+    pub fn set_checksum_partial(&mut self, start: u16, offset: u16) -> bool {
+        let end = u32::from(start) + u32::from(offset) + 2;
+        if start < MIN_TRANSPORT_OFFSET || end > self.len() {
+            return false;
+        }
+        if end > self.head_len() {
+            // CAST: Not more than twice 65535.
+            let missing = (end - self.head_len()) as c_int;
+            // SAFETY: The packet has that many bytes in fragments, as just checked.
+            if unsafe { bindings::__pskb_pull_tail(self.skb.as_ptr(), missing) }.is_null() {
+                return false;
+            }
+        }
+        // SAFETY: The packet is valid; the function checks both values again.
+        unsafe { bindings::skb_partial_csum_set(self.skb.as_ptr(), start, offset) }
+    }
+
+    /// Makes the packet ready for the stack, as received by `queue` of `dev`.
+    ///
+    /// Returns `None`, and drops the packet, when its linear part has no Ethernet header.
+    #[inline]
+    pub fn receive(mut self, dev: &NetDevice, queue: u16) -> Option<Received> {
+        // CAST: 14.
+        if self.head_len() < ETH_HLEN as u32 {
+            return None;
+        }
+        // As `skb_record_rx_queue()` has it: 0 is for none.
+        self.raw_mut().queue_mapping = queue.wrapping_add(1);
+        // SAFETY: The packet has an Ethernet header; the device is valid, and outlives its
+        // packets because it waits for its NAPI instances when it is closed.
+        let protocol = unsafe { bindings::eth_type_trans(self.skb.as_ptr(), dev.as_ptr()) };
+        // SAFETY: The two halves of the union are the same fields.
+        let headers = unsafe { self.raw_mut().__bindgen_anon_4.headers.as_mut() };
+        headers.protocol = protocol;
+        Some(Received(self))
+    }
+}
+
+impl Drop for SkBuff {
+    fn drop(&mut self) {
+        // SAFETY: The packet is valid and given up.
+        unsafe { bindings::dev_kfree_skb_any(self.skb.as_ptr()) };
+    }
+}
+
+// SAFETY: The ranges are the data of the packet, which lives as long as `self`. A device without
+// `NETIF_F_FRAGLIST` and `netmem_tx` gets packets that are a linear part and page fragments.
+unsafe impl PhysRanges for SkBuff {
+    #[inline]
+    fn for_each_range<E>(&self, mut f: impl FnMut(PhysRange) -> Result<(), E>) -> Result<(), E> {
+        let head = self.head_len();
+        if head != 0 {
+            // SAFETY: The linear part is in the linear mapping.
+            let phys = unsafe { bindings::virt_to_phys(self.raw().data.cast()) };
+            // SAFETY: What is in the linear mapping is contiguous.
+            f(unsafe { PhysRange::new(phys, head) })?;
+        }
+        if self.raw().data_len == 0 {
+            return Ok(());
+        }
+        let info = self.shared_info();
+        for fragment in info.frags.iter().take(usize::from(info.nr_frags)) {
+            if fragment.len != 0 {
+                // SAFETY: A fragment lies in one, maybe compound, page.
+                let phys = unsafe { bindings::skb_frag_phys(fragment) };
+                // SAFETY: A page is contiguous.
+                f(unsafe { PhysRange::new(phys, fragment.len) })?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The first `N` bytes of a packet's control buffer.
+#[repr(transparent)]
+pub struct Control<const N: usize>(SkBuff);
+
+// SAFETY: The control buffer is part of `struct sk_buff`, a slab object in the linear mapping.
+unsafe impl<const N: usize> PhysRanges for Control<N> {
+    #[inline]
+    fn for_each_range<E>(&self, mut f: impl FnMut(PhysRange) -> Result<(), E>) -> Result<(), E> {
+        // SAFETY: A slab object is in the linear mapping.
+        let phys = unsafe { bindings::virt_to_phys(self.0.raw().cb.as_ptr().cast()) };
+        // CAST: At most 48.
+        // SAFETY: `N` is from 1 to the size of the buffer.
+        f(unsafe { PhysRange::new(phys, N as u32) })
+    }
+}
+
+/// A packet that is ready for the stack.
+pub struct Received(SkBuff);
+
+impl Received {
+    #[inline]
+    pub(super) fn into_raw(self) -> NonNull<bindings::sk_buff> {
+        self.0.into_raw()
+    }
+}

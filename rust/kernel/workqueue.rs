@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Work that belongs to its owner: it is cancelled, and waited for, when that is dropped.
+//!
+//! `kernel::workqueue` hands a reference to the queue with every item, which nothing takes back
+//! before a module is unloaded. What a driver does for a device has to end with the device.
+//!
+//! C header: [`include/linux/workqueue.h`](srctree/include/linux/workqueue.h)
+//!
+//! Would go to `rust/kernel/workqueue.rs`.
+
+use kernel::{
+    prelude::*,
+    sync::LockClassKey,
+    types::Opaque, //
+};
+
+use super::bindings;
+
+/// What is done in process context.
+pub trait Task: Send + Sync + 'static {
+    /// Runs once for one or more calls of [`Deferred::schedule`], never twice at once.
+    fn run(&self);
+}
+
+/// A task and the work item that runs it on the system's workqueue.
+///
+/// Must be dropped in process context, and not by its own task.
+///
+/// # Invariants
+///
+/// `work` is initialised with `run_callback` of this type.
+#[pin_data(PinnedDrop)]
+pub struct Deferred<T: Task> {
+    #[pin]
+    work: Opaque<bindings::work_struct>,
+    task: T,
+}
+
+// SAFETY: A work item is not bound to a thread, and the task may be sent.
+unsafe impl<T: Task> Send for Deferred<T> {}
+// SAFETY: The workqueue's functions may be called from several threads, and the task is shared.
+unsafe impl<T: Task> Sync for Deferred<T> {}
+
+impl<T: Task> Deferred<T> {
+    /// Makes a work item for `task`.
+    pub fn new(
+        task: T,
+        name: &'static CStr,
+        key: Pin<&'static LockClassKey>,
+    ) -> impl PinInit<Self> {
+        pin_init!(Self {
+            // SAFETY: The memory is that of a work item in its final place; name and key are
+            // static.
+            work <- Opaque::ffi_init(move |work| unsafe {
+                bindings::init_work_with_key(
+                    work,
+                    Some(Self::run_callback),
+                    false,
+                    name.as_char_ptr(),
+                    key.as_ptr(),
+                )
+            }),
+            task,
+        })
+    }
+
+    /// The task.
+    pub fn task(&self) -> &T {
+        &self.task
+    }
+
+    /// Runs the task soon. May be called in any context.
+    pub fn schedule(&self) {
+        // SAFETY: The work item is initialised, and the system's workqueue always there. The item
+        // is cancelled before its memory is freed.
+        unsafe {
+            bindings::queue_work_on(
+                // CAST: A small constant.
+                bindings::wq_misc_consts_WORK_CPU_UNBOUND as c_int,
+                bindings::system_dfl_wq,
+                self.work.get(),
+            )
+        };
+    }
+
+    /// Takes back what was scheduled, and waits for a run of the task. May sleep.
+    pub fn cancel(&self) {
+        // SAFETY: The work item is initialised.
+        unsafe { bindings::cancel_work_sync(self.work.get()) };
+    }
+
+    /// # Safety
+    ///
+    /// Called by the workqueue with the work item of a `Deferred<T>`.
+    unsafe extern "C" fn run_callback(work: *mut bindings::work_struct) {
+        // SAFETY: By the function's requirements; the item is waited for before it is freed.
+        let this = unsafe { &*kernel::container_of!(Opaque::cast_from(work), Self, work) };
+        this.task.run();
+    }
+}
+
+#[pinned_drop]
+impl<T: Task> PinnedDrop for Deferred<T> {
+    fn drop(self: Pin<&mut Self>) {
+        // SAFETY: The work item is initialised; nobody can schedule it any more.
+        unsafe { bindings::disable_work_sync(self.work.get()) };
+    }
+}

@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * C's static inlines that rvirtio_rng needs, as functions.
+ */
+
+#include "../rust/helpers/mm.c"
