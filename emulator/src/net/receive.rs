@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Frames go into the buffers that the driver has lent (VIRTIO 1.3, section 5.1.6.4).
+
+use super::{
+    count,
+    packet::{
+        Packet,
+        GSO_TCPV4, //
+    },
+    Net, //
+};
+use crate::{
+    fault,
+    observe::Event,
+    queue::{
+        Chain,
+        Violation, //
+    },
+    virtio::{
+        net::{
+            Header,
+            F_MRG_RXBUF,
+            HDR_F_NEEDS_CSUM, //
+        },
+        service::Service, //
+    },
+};
+
+impl Net {
+    /// Moves packets from a pair's inbox to the driver while there are both packets and buffers.
+    pub(super) fn receive(&self, pair: u16, service: &mut Service<'_, '_>) {
+        let Some(inbox) = self.inboxes.get(usize::from(pair)) else {
+            return;
+        };
+        loop {
+            // Held until the packet is there: what a command switches off is off when it is done.
+            let rules = self.rules();
+            if pair >= rules.pairs {
+                break;
+            }
+            let Some(packet) = inbox.pop() else {
+                break;
+            };
+            if !packet.suits(rules.offloads) {
+                inbox.put_back(packet.into_complete());
+                continue;
+            }
+            match self.place(service, &packet) {
+                Placed::Done => count(&self.counters.received),
+                Placed::TooLong => count(&self.counters.lost),
+                Placed::NoRoom => {
+                    inbox.put_back(vec![packet]);
+                    break;
+                }
+            }
+        }
+        self.gate.nudge();
+    }
+
+    /// Puts one packet into as many buffers as it takes.
+    fn place(&self, service: &mut Service<'_, '_>, packet: &Packet) -> Placed {
+        let header_len = self.header_len();
+        let needed = header_len + packet.frame.len();
+        let mut chains: Vec<Chain<'_>> = Vec::new();
+        let mut room = 0;
+        while room < needed {
+            // CAST: At most as many as the ring has entries.
+            let taken = chains.len() as u16;
+            let most = if self.has(F_MRG_RXBUF) {
+                self.settings.queue_size
+            } else {
+                1
+            };
+            if taken == most {
+                service.put_back(taken);
+                return Placed::TooLong;
+            }
+            let Some(chain) = service.next() else {
+                service.put_back(taken);
+                return Placed::NoRoom;
+            };
+            if chain.writable.len() < header_len {
+                service.violate(Violation::Request(
+                    "a receive buffer without room for the header",
+                ));
+                return Placed::NoRoom;
+            }
+            room += chain.writable.len();
+            chains.push(chain);
+        }
+        // CAST: As above.
+        let used = chains.len() as u16;
+        let lie = u16::from(service.strikes(fault::Kind::NumBuffers));
+        let mut header = Header {
+            num_buffers: used.saturating_add(lie),
+            ..packet.header
+        };
+        if service.strikes(fault::Kind::Checksum) {
+            header.flags = HDR_F_NEEDS_CSUM;
+            header.csum_start = u16::MAX;
+        }
+        if service.strikes(fault::Kind::Segments) {
+            header.gso_type = GSO_TCPV4;
+            header.gso_size = 0;
+        }
+        let frame = &packet.frame[..];
+        service.observe(|_| Event::Frame { sent: false, frame });
+        service.observe(|queue| Event::Header {
+            queue,
+            sent: false,
+            header: &header,
+            bytes: frame.len(),
+        });
+        let bytes = [&header.encode()[..header_len], frame].concat();
+        let mut done = 0;
+        let used: Vec<(u16, u32)> = chains
+            .iter()
+            .map(|chain| {
+                let written = chain.writable.write(0, &bytes[done..]);
+                done += written;
+                // CAST: At most a frame and its header.
+                (chain.head, written as u32)
+            })
+            .collect();
+        service.give_all(&used);
+        Placed::Done
+    }
+}
+
+/// What became of a packet.
+enum Placed {
+    Done,
+    /// The buffer is too short, and only one may be used, or all of them are: the packet is lost.
+    TooLong,
+    /// The driver has to lend more first.
+    NoRoom,
+}
