@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * C's static inlines that rvirtio_kunit needs, as functions.
+ */
+
+#include "../../rust/helpers/mm.c"
+#include "../../rust/bindings/kunit.h"
+
+void *rust_helper_phys_to_virt(phys_addr_t address)
+{
+	return phys_to_virt(address);
+}
