@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Our drivers on devices of the emulator that do something wrong on purpose.
+
+A card that never interrupts for what it has sent: the receive poll cleans up in passing, so that frames go out for as
+long as frames come in. A card that claims more buffers for a frame than it has used: each such frame is counted and
+dropped, and the next ones arrive. Likewise frames whose header asks for a checksum or segments that cannot be. A card
+and a disk that interrupt each time they are notified, before there is anything: everything works, and the kernel counts
+such interrupts as unhandled. A card that never answers a command: that costs a wait and a line of the log once,
+commands fail, frames go on, and the driver can be taken off and bound again.
+
+Rows: T67 N41 N65 N66 N94 H13 H14 H22 H23
+"""
+
+import re
+
+from harness import devices, exercise
+from harness.emulator import Emulator
+from harness.peer import Peer
+
+TIMEOUT = 120
+RECEIVE, TRANSMIT, CONTROL = 0, 1, 2
+LIES = 5
+PINGS = 600
+
+VARIANTS = {
+    "interrupt-lost": {"fault": f"interrupt-lost:queue={TRANSMIT}", "after": "sent"},
+    "interrupt-spurious": {"fault": "interrupt-spurious", "after": "spurious"},
+    "num-buffers": {"fault": f"num-buffers:queue={RECEIVE}:after=10:count={LIES}", "after": "received"},
+    "checksum": {"fault": f"checksum:queue={RECEIVE}:after=10:count={LIES}", "after": "mislabelled"},
+    "segments": {"fault": f"segments:queue={RECEIVE}:after=10:count={LIES}", "after": "mislabelled"},
+    "silence": {"fault": f"silence:queue={CONTROL}", "after": "unanswered"},
+}
+
+
+def statistic(g, nic, name):
+    """A counter of the interface."""
+    return int(g.sh(f"cat /sys/class/net/{nic}/statistics/{name}"))
+
+
+def sent(t, g, nic):
+    """More frames than the ring of 256 has room for go out, although nothing tells that they are gone."""
+    before = statistic(g, nic, "tx_packets")
+    g.sh(f"ping -q -c {PINGS} -i 0.005 -W 5 10.0.2.2", 60)
+    t.check(statistic(g, nic, "tx_packets") - before >= PINGS, "not every frame was sent")
+
+
+def received(t, g, nic, counter="rx_length_errors"):
+    """Some of the pings are answered in vain; a lie may also be told of another frame than an answer."""
+    before = statistic(g, nic, counter)
+    status, text = g.run("ping -q -c 40 -i 0.05 -W 1 10.0.2.2", 60)
+    answered = re.search(r"(\d+) received", text)
+    t.check(answered and int(answered[1]) >= 40 - LIES, f"pings answered, status {status}: {text}")
+    t.equal(statistic(g, nic, counter) - before, LIES, "frames that were refused")
+
+
+def mislabelled(t, g, nic):
+    """The same, counted as another kind of error."""
+    received(t, g, nic, "rx_frame_errors")
+
+
+def unanswered(t, g, nic):
+    """Commands fail, at once after the first, and everything else goes on; then the device is reset."""
+    address = g.pci("nic")
+    g.wait("dmesg | grep -q 'does not answer command'", 20)
+    status, text = g.run(f"ip link set {nic} address 52:54:00:77:00:99")
+    t.check(status != 0 and "timed out" in text, f"the address could be set, status {status}: {text}")
+    g.sh("ping -q -c 10 -i 0.05 -W 5 10.0.2.2", 60)
+    t.equal(g.sh("dmesg | grep -c 'does not [a]nswer'"), "1", "lines of the log about it")
+    g.sh(f"unbind {address}; bind {address} rvirtio_net; user_net_up $(nic_of {address}); ping -c 2 -i 0.2 -W 5 10.0.2.2")
+
+
+def unhandled(g, device):
+    """Interrupts of the device's queues that its driver said were not for it."""
+    lines = [line.split() for line in g.sh(f"interrupts_of {g.pci(device)}").splitlines()]
+    numbers = [number.rstrip(":") for number, _, name in lines if not name.endswith("-config")]
+    return sum(int(g.sh(f"awk '$1 == \"unhandled\" {{ print $2 }}' /proc/irq/{number}/spurious")) for number in numbers)
+
+
+def spurious(t, fault):
+    """One boot with a disk and a card that interrupt for nothing."""
+    image = t.disk("disk.img", 64 << 20)
+    served = {"disk": ("blk", "--disk", image, "--fault", fault), "nic": ("net", "--fault", fault)}
+    with Peer() as peer, Emulator.several(t, served) as device:
+        qemu = [*Emulator.memory(), *device.qemu("disk", addr="4"), *device.qemu("nic", addr="3"), *device.user_net("nic")]
+        with t.boot(args=devices.BARE, qemu=qemu, driver="rust") as g:
+            written = exercise.disk(g, g.sh(f"disk_of {g.pci('disk')}"))
+            exercise.card(t, g, g.sh(f"nic_of {g.pci('nic')}"), peer)
+            for name in served:
+                t.check(unhandled(g, name) > 0, f"{name}: every interrupt for nothing was handled")
+    exercise.image(t, image, written)
+
+
+def run(t, fault, after):
+    """One boot with one fault."""
+    if after == "spurious":
+        spurious(t, fault)
+        return
+    with Peer() as peer, Emulator(t, "net", "--fault", fault) as device:
+        qemu = [*Emulator.memory(), *device.qemu("nic", addr="3"), *device.user_net()]
+        with t.boot(args=devices.BARE, qemu=qemu, driver="rust") as g:
+            nic = g.sh(f"nic_of {g.pci('nic')}")
+            g.sh(f"user_net_up {nic}; ping -c 2 -i 0.2 -W 5 10.0.2.2")
+            checks = {"sent": sent, "received": received, "mislabelled": mislabelled, "unanswered": unanswered}
+            checks[after](t, g, nic)
+            if after in ("received", "mislabelled"):
+                exercise.card(t, g, nic, peer, 1 << 20)
