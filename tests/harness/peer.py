@@ -64,6 +64,10 @@ class Peer:
                 else:
                     self._give(stream, int(length))
                 stream.flush()
+                # Closing goes the guest's way: a socket that is closed here is forgotten by the host after a minute,
+                # and QEMU's user network then drops what a guest that is slow has not taken yet.
+                connection.shutdown(socket.SHUT_WR)
+                stream.read()
             except (OSError, ValueError):
                 return
 
