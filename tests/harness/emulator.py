@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """The emulator under a guest: one process with one device or several, served until the guest is done."""
 
+import itertools
 import json
 import re
 import shutil
@@ -42,6 +43,9 @@ class Emulator:
     `Emulator.several(t, {"disk": ("blk", ...), "nic": ("net", ...)})` serves several devices; each is attached
     under its name. A network card's wire ends in the emulator's own folder; `user_net()` is what goes there.
     """
+
+    # QEMU's hubs have numbers, which no two cards of a guest may share.
+    _hubs = itertools.count()
 
     @staticmethod
     def memory(size="1G"):
@@ -115,7 +119,7 @@ class Emulator:
 
     def user_net(self, name=None, more=""):
         """QEMU's arguments that put its user network at the other end of a card's wire; `more` are options of it."""
-        wire, number = self._wire(name), list(self._devices).index(name)
+        wire, number = self._wire(name), next(self._hubs)
         return ["-netdev", f"dgram,id=wire{number},local.type=unix,local.path={wire}.peer,"
                 f"remote.type=unix,remote.path={wire}",
                 "-netdev", f"user,id=user{number}{more}",
@@ -150,17 +154,25 @@ class Emulator:
         return [int(number) for number in found.groups()]
 
     def _stop(self, how):
-        if self._process is not None:
+        if self._process is not None and self._process.returncode is None:
             self._process.send_signal(how)
             self.said, _ = self._process.communicate(timeout=20)
         shutil.rmtree(self._folder, ignore_errors=True)
         return self.said.strip()
 
-    def __exit__(self, kind, _value, _trace):
+    def end(self):
+        """Ends it, and judges how it ended and what it said."""
         lines = self._stop(signal.SIGTERM).splitlines()
-        if kind is None:
-            self._test.equal(self._process.returncode, 0, f"exit status of the emulator, which said {lines}")
-            # Of each device where it listens, and what it did: anything more is a complaint.
-            others = [line for line in lines if not VERDICT.search(line)]
-            self._test.equal(len(others), 2 * len(self._devices), f"lines of the emulator, which said {lines}")
+        status, self._process = self._process.returncode, None
+        # Of each device where it listens, and what it did: anything more is a complaint.
+        others = [line for line in lines if not VERDICT.search(line)]
+        broken = [line for line in lines if BROKEN.search(line)]
+        self._test.equal(status, 0, f"exit status of the emulator, which said {broken or others}")
+        self._test.equal(len(others), 2 * len(self._devices), f"lines of the emulator, which said {others}")
+
+    def __exit__(self, kind, _value, _trace):
+        if self._process is not None and kind is None:
+            self.end()
+        else:
+            self._stop(signal.SIGTERM)
         return False

@@ -22,6 +22,10 @@ class GuestError(Exception):
     """The guest did not do what every guest must: boot, answer, run a script, shut down, stay healthy."""
 
 
+class ScriptError(GuestError):
+    """A script that must succeed did not; the guest is as well as before."""
+
+
 def _listen():
     """A listening socket on loopback and its port; QEMU connects to it."""
     server = socket.socket()
@@ -33,7 +37,7 @@ def _listen():
 class Guest:
     """One boot. Entering waits for the guest, leaving shuts it down and judges its log."""
 
-    def __init__(self, test, name, args=(), qemu=(), driver=None, disks=(), features="", seconds=60, trace=False):
+    def __init__(self, test, name, args=(), qemu=(), driver=None, disks=(), features="", seconds=150, trace=False):
         self.test = test
         self.name = name
         self.log = ROOT / "build" / "logs" / f"{name}.log"
@@ -178,7 +182,7 @@ class Guest:
         if status != 0:
             tail = " | ".join(output.splitlines()[-4:])
             first = next((line for line in script.splitlines() if line.strip()), "").strip()
-            raise GuestError(f"`{first[:60]}` ended with {status}: {tail}")
+            raise ScriptError(f"`{first[:60]}` ended with {status}: {tail}")
         return output
 
     def wait(self, condition, seconds=10, what=None):

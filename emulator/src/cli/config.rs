@@ -13,8 +13,8 @@ use super::{
     low, //
 };
 
-/// Most devices of one process: what a PCI bus has room for.
-const MAX_DEVICES: usize = 32;
+/// Most devices of one process: what a PCI bus has room for, 8 functions in each of 32 slots.
+const MAX_DEVICES: usize = 256;
 
 /// The devices that a file asks for, in its order.
 ///
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn nonsense_is_told_with_its_line() {
-        let many: Vec<String> = (0..33)
+        let many: Vec<String> = (0..257)
             .map(|number| format!("net --backend null --socket {number}"))
             .collect();
         let many = many.join("\n");
@@ -114,7 +114,7 @@ mod tests {
                 "blk --socket s --disk d\nnet --socket s --backend null",
                 "line 2: another device",
             ),
-            (&many, "line 33: more than 32 devices"),
+            (&many, "line 257: more than 256 devices"),
         ] {
             let told = devices(text).err().unwrap_or_default();
             assert!(told.contains(why), "{text}: {told}");

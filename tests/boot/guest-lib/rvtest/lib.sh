@@ -34,13 +34,12 @@ driver_of() {
 
 # Lines of /proc/interrupts of the PCI function ADDRESS: "number count name".
 interrupts_of() {
-    for file in "/sys/bus/pci/devices/$1"/msi_irqs/*; do
-        [ -e "$file" ] && awk -v irq="$(basename "$file"):" '
-            NR == 1 { cpus = NF; next }
-            $1 == irq { n = 0; for (i = 2; i <= cpus + 1; i++) n += $i
-                        printf "%s %d %s\n", $1, n, $NF }' /proc/interrupts
-    done
-    return 0
+    [ -d "/sys/bus/pci/devices/$1/msi_irqs" ] || return 0
+    ls "/sys/bus/pci/devices/$1/msi_irqs" | awk '
+        NR == FNR { wanted[$1 ":"]; next }
+        FNR == 1 { cpus = NF; next }
+        $1 in wanted { n = 0; for (i = 2; i <= cpus + 1; i++) n += $i
+                       printf "%d %d %s\n", $1, n, $NF }' - /proc/interrupts
 }
 
 # All interrupts that the PCI function ADDRESS has had: the sum over its vectors, or its INTx line.
@@ -86,6 +85,31 @@ disk_round_trip() {
     read=$(dd if="$1" bs=1M count="$2" iflag=direct 2>/dev/null | sha256sum | cut -d ' ' -f 1)
     [ "$wrote" = "$read" ] || { echo "wrote $wrote, read $read"; return 1; }
     echo "$wrote"
+}
+
+# Moves MEGABYTES of random data to the disk at the PCI address DISK and back, and by the card at CARD to the runner's
+# peer at PORT, which gives as much. Says checksums, and the interrupts of both, whose counts come before and after.
+pair() {
+    disk=$(disk_of "$1") && nic=$(nic_of "$2") || return 1
+    for at in "$1" "$2"; do
+        interrupts_of "$at" | sed "s/^/line $at /"
+        echo "irq $at $(cat "/sys/bus/pci/devices/$at/irq")"
+        echo "count $at $(interrupt_count_of "$at")"
+    done
+    sum=$(disk_round_trip "/dev/$disk" "$4" 4k) || { echo "$sum"; return 1; }
+    echo "disk $sum"
+    user_net_up "$nic"
+    if ping -c 1 -W 5 10.0.2.2 >/tmp/rvtest.ping; then
+        echo "received $(tcp_get "$3" $(($4 << 20)))"
+        echo "answered $(tcp_put "$3" $(($4 << 20)) /tmp/rvtest.data)"
+        status=0
+    else
+        tail -n 2 /tmp/rvtest.ping
+        status=1
+    fi
+    user_net_down "$nic"
+    [ $status = 0 ] || return 1
+    for at in "$1" "$2"; do echo "count $at $(interrupt_count_of "$at")"; done
 }
 
 # Takes the driver off the PCI function ADDRESS.
