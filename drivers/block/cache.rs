@@ -31,6 +31,14 @@ pub(crate) fn is_write_back(features: Features, config: &Config) -> bool {
     blk::is_write_back(features, || config.read_u8(config::WCE))
 }
 
+/// Has the device use a cache or not, with CONFIG_WCE; returns what it has made of that.
+pub(crate) fn set_write_back(features: Features, config: &Config, wanted: bool) -> bool {
+    if is_write_back(features, config) != wanted {
+        config.write_bytes(config::WCE, &[wanted.into()]);
+    }
+    is_write_back(features, config)
+}
+
 /// The cache mode, which can be changed with CONFIG_WCE.
 pub(crate) struct CacheType;
 
@@ -61,16 +69,14 @@ impl Attribute<Queues> for CacheType {
         }
         let is = |text: &[u8]| bytes.trim_ascii_end() == text.trim_ascii_end();
         let wanted = if is(WRITE_BACK) {
-            1
+            true
         } else if is(WRITE_THROUGH) {
-            0
+            false
         } else {
             return Err(EINVAL);
         };
 
-        queues.config().write_bytes(config::WCE, &[wanted]);
-        // What the device has made of it.
-        let write_back = is_write_back(queues.features(), queues.config());
+        let write_back = queues.set_cache_mode(wanted);
         disk.update_limits(|limits| limits.write_cache(write_back))
     }
 }

@@ -92,6 +92,8 @@ pub(crate) struct Settings {
     pub(crate) block_size: u32,
     /// Whether the disk is read-only.
     pub(crate) read_only: bool,
+    /// Whether writes may stay in a cache until a flush.
+    pub(crate) write_back: bool,
 }
 
 impl Settings {
@@ -125,9 +127,10 @@ impl Reader<'_> {
             return Err(self.bad("block size", block_size.into()));
         }
 
+        let write_back = is_write_back(self.features, &self.config);
         let limits = QueueLimits::new()
             .rotational(true)
-            .write_cache(is_write_back(self.features, &self.config))
+            .write_cache(write_back)
             .logical_block_size(block_size)
             .max_hw_sectors(u32::MAX)
             .max_segments(segments)
@@ -142,6 +145,7 @@ impl Reader<'_> {
             geometry: self.geometry(),
             block_size,
             read_only: self.features.contains(F_RO),
+            write_back,
         })
     }
 

@@ -13,9 +13,9 @@ use kernel::{
     static_lock_class,
     sync::{
         aref::ARef,
-        Arc,
-        Mutex, //
-    }, //
+        Arc, //
+    },
+    time::Instant, //
 };
 
 use crate::{
@@ -35,11 +35,17 @@ use crate::{
         },
         workqueue::{
             Deferred,
+            ReclaimQueue,
             Task, //
         },
     },
     module::major,
     queues::Queues,
+    rescue::{
+        Held,
+        Rescue,
+        Up, //
+    },
     resize::{
         Place,
         Resize, //
@@ -55,7 +61,6 @@ use crate::{
         },
         device::{
             bring_up,
-            Live,
             Wanted, //
         },
     },
@@ -67,34 +72,12 @@ const MINORS: u32 = 16;
 /// Requests in flight that are kept for the driver's own.
 const RESERVED: u32 = 1;
 
-/// A device that is up, until it is taken down for good.
-type Up = Arc<Mutex<Option<Live<Queues>>>>;
-
-/// Resets a device of which a queue broke, and fails the requests that it had.
-pub(crate) struct Rescue(Up);
-
-impl Task for Rescue {
-    fn run(&self) {
-        if let Some(live) = &mut *self.0.lock() {
-            stop(live);
-        }
-    }
-}
-
-/// Resets a device and fails the requests that it had; those that come later fail, too.
-fn stop(live: &mut Live<Queues>) {
-    live.events().break_all();
-    if let Some(proof) = live.shut_down() {
-        live.events().fail_all(&proof);
-    }
-}
-
 /// A bound block device.
 ///
 /// Dropped when the driver is unbound from it, or when it could not be set up altogether.
 pub(crate) struct Block {
     disk: Arc<Place>,
-    live: Up,
+    up: Up,
     rescue: Arc<Deferred<Rescue>>,
     resize: Arc<Deferred<Resize>>,
     /// Free for another disk when this one is gone.
@@ -119,6 +102,7 @@ impl Block {
             config: live.config(),
         }
         .settings(queues.chain_limit())?;
+        queues.note_cache_mode(settings.write_back);
         let vectors = live.first_spread_vector().map(|vector| SpreadVectors {
             device: ARef::<Device>::from(pdev.as_ref()),
             first: vector.into(),
@@ -133,13 +117,19 @@ impl Block {
             settings.capacity >> 11,
         );
 
-        let live = Arc::pin_init(new_mutex!(Some(live), "Block::live"), GFP_KERNEL)?;
-        let rescue = Deferred::new(
-            Rescue(live.clone()),
+        let up = Arc::pin_init(new_mutex!(Some(Held::new(live)), "Block::up"), GFP_KERNEL)?;
+        let place = Place::new()?;
+        let rescue = Deferred::new_on(
+            Some(ReclaimQueue::new(c"rvirtio_blk")?),
+            Rescue {
+                up: up.clone(),
+                place: place.clone(),
+                tag_set: disk.tag_set().clone(),
+                since: Instant::now(),
+            },
             c"rvirtio_blk rescue",
             static_lock_class!(),
         );
-        let place = Place::new()?;
         let resize = Deferred::new(
             Resize {
                 place: place.clone(),
@@ -152,58 +142,54 @@ impl Block {
         );
         let block = Self {
             disk: place,
-            live,
+            up,
             rescue: Arc::pin_init(rescue, GFP_KERNEL)?,
             resize: Arc::pin_init(resize, GFP_KERNEL)?,
             _index: index,
         };
         queues.set_rescue(block.rescue.clone());
         queues.set_resize(block.resize.clone());
-        if let Some(live) = &*block.live.lock() {
-            live.driver_ok();
+        if let Some(held) = &*block.up.lock() {
+            held.live.driver_ok();
         }
         // Reads partitions, so the device must be up.
         let disk = disk.add::<(Serial, CacheType)>(pdev.as_ref())?;
         block.disk.put(disk, settings.capacity);
         // The capacity may have changed while there was no disk to change.
         block.resize.schedule();
-        if let Some(live) = &mut *block.live.lock() {
-            live.bound();
+        if let Some(held) = &mut *block.up.lock() {
+            held.live.bound();
         }
         Ok(block)
     }
 
-    /// Whether requests that the device has will not come back by themselves.
-    fn is_lost(&self) -> bool {
-        match &*self.live.lock() {
-            Some(live) => live.events().any_broken() || live.is_gone(),
+    /// Whether the device is not there any more.
+    fn is_gone(&self) -> bool {
+        match &*self.up.lock() {
+            Some(held) => held.live.is_gone(),
             None => false,
-        }
-    }
-
-    /// Stops the device, and keeps it for another time.
-    fn stop(&self) {
-        if let Some(live) = &mut *self.live.lock() {
-            stop(live);
         }
     }
 }
 
 impl Drop for Block {
-    /// A device that works finishes its requests first: removing the disk waits for them. One
-    /// that does not would let it wait for ever.
+    /// Removing the disk waits for its requests. A device that works finishes them; one that stopped
+    /// working is rescued or given up, and then they end, too.
     fn drop(&mut self) {
-        if self.is_lost() {
-            self.stop();
+        if self.is_gone() {
+            // At once: nothing may ever tell of it.
+            self.rescue.task().run();
         }
         self.disk.remove();
-        self.stop();
+        if let Some(held) = &mut *self.up.lock() {
+            held.stop();
+        }
         // No interrupt and no request is left that could schedule them again.
         self.rescue.cancel();
         self.resize.cancel();
         // The queues know the rescue, the rescue the device and the device the queues.
-        let live = self.live.lock().take();
-        drop(live);
+        let held = self.up.lock().take();
+        drop(held);
     }
 }
 
@@ -218,6 +204,7 @@ fn new_disk(
         hw_queues: u32::try_from(queues.len())?,
         depth: queues.depth().into(),
         reserved: RESERVED,
+        timeout: crate::module_parameters::timeout.value(),
         payload_bytes: ID_BYTES.max(usize::from(settings.ranges) * size_of::<Range>()),
     };
     let tag_set = Arc::pin_init(TagSet::new(options, vectors), GFP_KERNEL)?;

@@ -36,6 +36,7 @@ use crate::{
         },
         transport::Quiesced,
         virtqueue::{
+            AddReason,
             Violation,
             Virtqueue, //
         },
@@ -59,12 +60,18 @@ struct Ring {
     stopped: bool,
     /// It is known why the queue is broken.
     reported: bool,
+    /// The device has finished a request since that was last asked.
+    progress: bool,
+    /// The device will not work again: requests fail.
+    given_up: bool,
 }
 
 /// Why a request is not in the virtqueue.
 enum NotAdded {
     /// It does not fit now; others are in flight.
     Full(Request),
+    /// The device has stopped working, for the time being.
+    Broken(Request),
     /// It never will.
     Failed(Request),
 }
@@ -85,6 +92,8 @@ impl Queue {
                 frames,
                 stopped: false,
                 reported: false,
+                progress: false,
+                given_up: false,
             }),
             notifier: session.notifier(index),
         });
@@ -106,9 +115,35 @@ impl Queue {
         self.ring.lock().virtqueue.broken().is_some()
     }
 
-    /// Takes the queue out of service; requests fail from now on.
+    /// Takes the queue out of service.
     pub(crate) fn break_now(&self) {
         self.ring.lock().virtqueue.break_now();
+    }
+
+    /// Takes the queue out of service for good; requests fail from now on.
+    pub(crate) fn give_up(&self) {
+        let mut ring = self.ring.lock();
+        ring.given_up = true;
+        ring.virtqueue.break_now();
+    }
+
+    /// Whether requests fail, for good.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.ring.lock().given_up
+    }
+
+    /// Puts a queue that the device was given before into service again; false if it has memory or
+    /// requests of the queue still.
+    pub(crate) fn restart(&self, proof: &Quiesced) -> bool {
+        let mut ring = self.ring.lock();
+        ring.stopped = false;
+        ring.reported = false;
+        ring.virtqueue.restart(proof)
+    }
+
+    /// Whether the device has finished a request since this was last asked.
+    pub(crate) fn take_progress(&self) -> bool {
+        mem::take(&mut self.ring.lock().progress)
     }
 
     /// Gives a request to the device.
@@ -147,6 +182,8 @@ impl Queue {
         match added {
             Ok(()) => Ok(()),
             Err(NotAdded::Full(request)) => Err(Refusal::DeviceBusy(request)),
+            // Until the rescue keeps requests away, they come again and again.
+            Err(NotAdded::Broken(request)) => Err(Refusal::Resource(request)),
             Err(NotAdded::Failed(request)) => {
                 request.complete(BlkStatus::IO_ERROR);
                 Ok(())
@@ -187,8 +224,8 @@ impl Queue {
         }
     }
 
-    /// Fails the requests that the device had when it was reset.
-    pub(crate) fn fail_all(&self, proof: &Quiesced) {
+    /// Gives `then` the requests that the device had when it was reset.
+    pub(crate) fn take_back(&self, proof: &Quiesced, mut then: impl FnMut(Request)) {
         loop {
             let mut ring = self.ring.lock();
             let token = ring.virtqueue.take_back(proof);
@@ -200,7 +237,7 @@ impl Queue {
             };
             // The block layer may be waiting to be run again.
             request.hw_queue().start();
-            request.complete(BlkStatus::IO_ERROR);
+            then(request);
         }
     }
 }
@@ -222,9 +259,12 @@ impl Ring {
             Err(error) => {
                 // With nothing in flight there is no interrupt that would make room.
                 let wait = error.is_full() && self.virtqueue.in_flight() > 0;
+                let broken = error.reason == AddReason::Broken && !self.given_up;
                 let request = self.take_apart(error.token);
                 Err(if wait {
                     NotAdded::Full(request)
+                } else if broken {
+                    NotAdded::Broken(request)
                 } else {
                     NotAdded::Failed(request)
                 })
@@ -256,6 +296,7 @@ impl Ring {
             let Some(used) = self.virtqueue.pop() else {
                 return !self.virtqueue.enable_cb();
             };
+            self.progress = true;
             let status = request::result(&used);
             let request = self.take_apart(used.token);
             done.push(request, status);

@@ -7,33 +7,43 @@ use kernel::{
     prelude::*,
     sync::{
         aref::ARef,
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
         Arc,
         SetOnce, //
     },
 };
 
 use crate::{
+    cache::{
+        is_write_back,
+        set_write_back, //
+    },
     config::{
         segments,
         FRAME_DESCRIPTORS, //
     },
-    device::Rescue,
     kernel_ext::{
         block::mq::{
             BlkStatus,
             HwQueue,
             Operations,
+            Overdue,
             Refusal,
             Request, //
         },
         workqueue::Deferred, //
     },
     queue::Queue,
+    rescue::Rescue,
     resize::Resize,
     virtio::{
         core::{
             blk::{
                 config,
+                F_CONFIG_WCE,
                 F_MQ, //
             },
             features::{
@@ -69,7 +79,11 @@ pub(crate) struct Queues {
     queues: KVec<Pin<KBox<Queue>>>,
     chain_limit: u16,
     depth: u16,
-    /// What to do when a queue breaks.
+    /// A request takes too long.
+    overdue: Atomic<bool>,
+    /// The cache mode that the block layer reckons with.
+    write_back: Atomic<bool>,
+    /// What to do when the device stops working.
     rescue: SetOnce<Arc<Deferred<Rescue>>>,
     /// What to do when the configuration has changed.
     resize: SetOnce<Arc<Deferred<Resize>>>,
@@ -93,6 +107,8 @@ impl Queues {
             queues: KVec::with_capacity(count.into(), GFP_KERNEL)?,
             chain_limit: u16::MAX,
             depth: u16::MAX,
+            overdue: Atomic::new(false),
+            write_back: Atomic::new(true),
             rescue: SetOnce::new(),
             resize: SetOnce::new(),
         };
@@ -162,7 +178,7 @@ impl Queues {
         Some(self.queues.get(index)?)
     }
 
-    /// Sets what to do when a queue breaks from now on.
+    /// Sets what to do when the device stops working from now on.
     pub(crate) fn set_rescue(&self, rescue: Arc<Deferred<Rescue>>) {
         self.rescue.populate(rescue);
     }
@@ -172,12 +188,55 @@ impl Queues {
         self.resize.populate(resize);
     }
 
-    /// A queue broke. What the device has is failed when it has been reset, which takes time.
-    fn broke(&self, queue: u16, violation: Violation) {
-        dev_err!(self.pdev, "queue {} is broken: {}\n", queue, violation);
+    /// Has the rescue look at the device.
+    fn call_rescue(&self) {
         if let Some(rescue) = self.rescue.as_ref() {
             rescue.schedule();
         }
+    }
+
+    /// Has the disk's size looked at.
+    pub(crate) fn look_at_capacity(&self) {
+        if let Some(resize) = self.resize.as_ref() {
+            resize.schedule();
+        }
+    }
+
+    /// A queue broke.
+    fn broke(&self, queue: u16, violation: Violation) {
+        dev_err!(self.pdev, "queue {} is broken: {}\n", queue, violation);
+        self.call_rescue();
+    }
+
+    /// Whether a request took too long since this was last asked.
+    pub(crate) fn take_overdue(&self) -> bool {
+        self.overdue.xchg(false, Relaxed)
+    }
+
+    /// The cache mode that the block layer was told of.
+    pub(crate) fn note_cache_mode(&self, write_back: bool) {
+        self.write_back.store(write_back, Relaxed);
+    }
+
+    /// Changes the device's cache mode; returns what it is then.
+    pub(crate) fn set_cache_mode(&self, wanted: bool) -> bool {
+        let write_back = set_write_back(self.features, &self.config, wanted);
+        self.note_cache_mode(write_back);
+        write_back
+    }
+
+    /// Sets the cache mode of a device that was reset to what it was before.
+    ///
+    /// Returns false if the device caches writes now and the block layer does not know: it would
+    /// not ask for flushes.
+    pub(crate) fn restore_cache_mode(&self) -> bool {
+        let wanted = self.write_back.load(Relaxed);
+        let write_back = if self.features.contains(F_CONFIG_WCE) {
+            set_write_back(self.features, &self.config, wanted)
+        } else {
+            is_write_back(self.features, &self.config)
+        };
+        wanted || !write_back
     }
 
     /// Whether a queue is broken.
@@ -185,18 +244,49 @@ impl Queues {
         self.queues.iter().any(|queue| queue.is_broken())
     }
 
-    /// Takes the queues out of service; requests fail from now on.
+    /// Whether the device will not work again.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.queues.iter().any(|queue| queue.is_given_up())
+    }
+
+    /// Completes what the device has used, in all queues.
+    pub(crate) fn drain_all(&self) {
+        for (index, queue) in (0..).zip(&self.queues) {
+            queue.drain(|violation| self.broke(index, violation));
+        }
+    }
+
+    /// Takes the queues out of service.
     pub(crate) fn break_all(&self) {
         for queue in &self.queues {
             queue.break_now();
         }
     }
 
-    /// Fails the requests that the device had when it was reset.
-    pub(crate) fn fail_all(&self, proof: &Quiesced) {
+    /// Takes the queues out of service for good; requests fail from now on.
+    pub(crate) fn give_up(&self) {
         for queue in &self.queues {
-            queue.fail_all(proof);
+            queue.give_up();
         }
+    }
+
+    /// Whether the device has finished a request since this was last asked.
+    pub(crate) fn take_progress(&self) -> bool {
+        let each = self.queues.iter().map(|queue| queue.take_progress());
+        each.fold(false, |any, one| any | one)
+    }
+
+    /// Gives `then` the requests that the device had when it was reset.
+    pub(crate) fn take_back(&self, proof: &Quiesced, mut then: impl FnMut(Request)) {
+        for queue in &self.queues {
+            queue.take_back(proof, &mut then);
+        }
+    }
+
+    /// Puts the queues into service again, after everything was taken back; false if that cannot
+    /// be done.
+    pub(crate) fn restart(&self, proof: &Quiesced) -> bool {
+        self.queues.iter().all(|queue| queue.restart(proof))
     }
 }
 
@@ -226,6 +316,23 @@ impl Operations for Queues {
             queue.commit();
         }
     }
+
+    /// If only the interrupt is missing, nothing else has to be done.
+    fn timed_out(queues: &Self, hw_queue: &HwQueue, request: &Overdue) {
+        let Some(queue) = queues.queue(hw_queue) else {
+            return;
+        };
+        let index = u16::try_from(hw_queue.index()).unwrap_or(u16::MAX);
+        let found = queue.drain(|violation| queues.broke(index, violation));
+        if request.has_ended() {
+            if found {
+                dev_warn!(queues.pdev, "queue {} has lost an interrupt\n", index);
+            }
+            return;
+        }
+        queues.overdue.store(true, Relaxed);
+        queues.call_rescue();
+    }
 }
 
 impl Events for Queues {
@@ -238,10 +345,10 @@ impl Events for Queues {
         }
     }
 
+    /// It may also be that the device asks to be reset.
     fn config_changed(&self) {
-        if let Some(resize) = self.resize.as_ref() {
-            resize.schedule();
-        }
+        self.call_rescue();
+        self.look_at_capacity();
     }
 }
 

@@ -16,6 +16,7 @@ use crate::{
     },
     virtio::{
         core::blk::{
+            is_whole_read,
             outcome,
             Outcome,
             RequestHeader,
@@ -85,14 +86,16 @@ impl Buffers for Token {
 
 /// What became of a request that the device has used.
 ///
-/// The length that the device reports is not needed: legacy devices may not set it. One that is
-/// longer than the buffers shows that the device does not know what it is doing.
+/// The length that the device reports matters for reads alone; see [`is_whole_read`].
 #[inline]
 pub(crate) fn result(used: &Used<Token>) -> BlkStatus {
-    if used.checked_len().is_none() {
-        return BlkStatus::IO_ERROR;
-    }
+    let request = &used.token.request;
+    let is_short = || {
+        request.op() == Op::Read
+            && !is_whole_read(used.claimed_len(), request.bytes(), used.writable())
+    };
     match outcome(used.token.frame.status.read()) {
+        Outcome::Done if is_short() => BlkStatus::IO_ERROR,
         Outcome::Done => BlkStatus::OK,
         Outcome::Unsupported => BlkStatus::NOT_SUPPORTED,
         Outcome::Failed => BlkStatus::IO_ERROR,

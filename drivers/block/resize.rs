@@ -53,6 +53,13 @@ impl Place {
         *self.shown.lock() = Some(Shown { disk, sectors });
     }
 
+    /// Tells the system that the disk is gone.
+    pub(crate) fn mark_dead(&self) {
+        if let Some(shown) = &*self.shown.lock() {
+            shown.disk.mark_dead();
+        }
+    }
+
     /// Removes the disk, which waits for its requests to end.
     pub(crate) fn remove(&self) {
         // Not under the lock: requests may take their time.

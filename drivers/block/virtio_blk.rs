@@ -9,6 +9,7 @@
 //! - [`queue`] puts requests into a virtqueue and takes them out again, in a [`batch`];
 //! - [`request`] says what a request is on the wire;
 //! - [`cache`] is the disk's cache mode, in sysfs too;
+//! - [`rescue`] resets a device that stopped working, and sends requests again;
 //! - [`resize`] follows the device's capacity;
 //! - [`serial`] is the disk's serial number in sysfs;
 //! - [`index`] numbers and names the disks.
@@ -27,6 +28,7 @@ mod module;
 mod queue;
 mod queues;
 mod request;
+mod rescue;
 mod resize;
 mod serial;
 
@@ -44,6 +46,14 @@ kernel::prelude::module! {
         queue_depth: u32 {
             default: 0,
             description: "Most requests in flight of a queue; 0 for what its ring has room for",
+        },
+        timeout: u32 {
+            default: 30,
+            description: "Seconds after which a device that does not answer is reset; 0 for never",
+        },
+        on_timeout: u32 {
+            default: 0,
+            description: "What happens to requests of a device that is reset: 0 replay, 1 fail",
         },
     },
 }

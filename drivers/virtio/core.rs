@@ -19,6 +19,8 @@ pub mod net;
 pub mod notification;
 #[path = "core/pci.rs"]
 pub mod pci;
+#[path = "core/recovery.rs"]
+pub mod recovery;
 #[path = "core/ring.rs"]
 pub mod ring;
 #[path = "core/status.rs"]

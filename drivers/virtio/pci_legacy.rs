@@ -48,6 +48,7 @@ use super::{
 use crate::kernel_ext::{
     io::port::PortIo,
     pci::{
+        clear_master,
         msix_enabled,
         EnabledDevice,
         PortBar, //
@@ -85,7 +86,8 @@ pub struct PciLegacy {
 impl PciLegacy {
     /// Takes hold of a function: checks its identity, enables it and maps its registers.
     ///
-    /// The device is not touched; `name` is what `/proc/ioports` shows.
+    /// The device is not touched, and not allowed to access memory yet; `name` is what
+    /// `/proc/ioports` shows.
     ///
     /// # Errors
     ///
@@ -110,7 +112,6 @@ impl PciLegacy {
         let enabled = EnabledDevice::new(pdev)?;
         set_dma_masks(pdev);
         let bar = PortBar::new(pdev, 0, name).inspect_err(|error| report_bar(pdev, *error))?;
-        pdev.set_master();
 
         Arc::pin_init(
             pin_init!(Self {
@@ -121,6 +122,12 @@ impl PciLegacy {
             }),
             GFP_KERNEL,
         )
+    }
+
+    /// Lets the device access memory; it has been reset, so it knows of none that is not its own
+    /// any more.
+    pub fn set_master(&self, pdev: &pci::Device<Core<'_>>) {
+        pdev.set_master();
     }
 
     /// Accesses the registers; `gone` stands for what is read when they are released.
@@ -171,6 +178,10 @@ impl Transport for PciLegacy {
             RESET_TIMEOUT,
         )
         .is_ok_and(|status| status == Status::RESET)
+    }
+
+    fn isolate(&self) -> bool {
+        clear_master(&self.pdev)
     }
 
     fn read_config(&self, offset: usize, buf: &mut [u8]) {

@@ -39,6 +39,14 @@ pub trait Transport: Send + Sync {
     /// Returns whether the device took the reset.
     fn reset(&self) -> bool;
 
+    /// Takes the device's access to memory away, where the bus can, for as long as the driver is
+    /// bound. It will not work without.
+    ///
+    /// Returns whether the device cannot access memory any more.
+    fn isolate(&self) -> bool {
+        false
+    }
+
     /// Reads `buf.len()` bytes of the device-specific configuration, one byte access each.
     ///
     /// `offset` is in bytes from the start of the device-specific part. Bytes beyond the end of
@@ -101,14 +109,17 @@ impl DeviceMemory {
 
     /// Resets the device, so that it forgets every ring and buffer.
     ///
-    /// Returns `None`, and keeps the memory marked as the device's, when the device did not take
-    /// the reset. A device that is gone (its registers read all ones) cannot access memory.
+    /// One that does not take the reset loses its access to memory, if the bus can see to that. A
+    /// device that is gone (its registers read all ones) has none.
+    ///
+    /// Returns `None`, and keeps the memory marked as the device's, when neither helped.
     pub fn take_over(&self, transport: &(impl Transport + ?Sized)) -> Option<Quiesced> {
-        if !transport.reset() && !transport.status().is_gone() {
+        let was_reset = transport.reset();
+        if !was_reset && !transport.isolate() && !transport.status().is_gone() {
             return None;
         }
         self.0.set(false);
-        Some(Quiesced(()))
+        Some(Quiesced { was_reset })
     }
 }
 
@@ -118,5 +129,14 @@ impl Default for DeviceMemory {
     }
 }
 
-/// Proof that a device was reset and has none of the driver's memory.
-pub struct Quiesced(());
+/// Proof that a device has none of the driver's memory: it was reset, or has no access to any.
+pub struct Quiesced {
+    was_reset: bool,
+}
+
+impl Quiesced {
+    /// Whether the device took a reset, and can be set up again.
+    pub fn was_reset(&self) -> bool {
+        self.was_reset
+    }
+}

@@ -16,7 +16,8 @@
 //!
 //! A device that breaks a rule breaks the queue: nothing can be added or taken any more, and the
 //! reason is kept ([`Virtqueue::broken`]). The owner then resets the device and gets every buffer
-//! back with [`Virtqueue::take_back`].
+//! back with [`Virtqueue::take_back`]; with [`Virtqueue::restart`] the queue is ready for another
+//! try.
 
 #[path = "virtqueue/callbacks.rs"]
 mod callbacks;
@@ -414,6 +415,31 @@ impl<T: Buffers> Virtqueue<T> {
             }
         }
         None
+    }
+
+    /// After the device was reset and every chain taken back: makes the queue as it was when it
+    /// was new, in the same memory, so that the device can be given it again. What the driver has
+    /// asked for in the way of interrupts stays as it is.
+    ///
+    /// Returns false, and changes nothing, while the device has the queue's memory or the queue
+    /// has chains.
+    #[must_use = "a queue that was not restarted must not be given to the device"]
+    pub fn restart(&mut self, _proof: &Quiesced) -> bool {
+        if self.device.is_with_device() || self.outstanding != 0 {
+            return false;
+        }
+        self.ring.clear();
+        self.free = FreeList::new(&mut self.links);
+        self.avail_idx = 0;
+        self.published = 0;
+        self.last_used = 0;
+        self.starved = false;
+        self.sweep = 0;
+        self.broken = None;
+        if !mem::replace(&mut self.callbacks, true) {
+            self.disable_cb();
+        }
+        true
     }
 }
 

@@ -19,6 +19,7 @@ use config::Settings;
 use disk::Disk;
 
 use crate::{
+    fault::Kind,
     observe::Event,
     virtio::{
         blk::{
@@ -127,7 +128,17 @@ impl Model for Block {
 
     fn serve(&self, _queue: u16, service: &mut Service<'_, '_>) {
         while let Some(chain) = service.next() {
-            match self.execute(&chain, &mut || service.interrupt()) {
+            if service.strikes(Kind::Silence) {
+                continue;
+            }
+            if service.strikes(Kind::NeedsReset) {
+                return service.ask_for_reset();
+            }
+            if service.strikes(Kind::Gone) {
+                return service.vanish();
+            }
+            let unwritten = service.strikes(Kind::StatusUnwritten);
+            match self.execute(&chain, unwritten, &mut || service.interrupt()) {
                 Ok(answer) => {
                     if let (true, Some(ranges)) = (service.is_watched(), answer.ranges(&chain)) {
                         service.observe(|queue| Event::Data {
@@ -136,7 +147,8 @@ impl Model for Block {
                         });
                     }
                     service.observe(|queue| answer.event(queue));
-                    service.give(chain, answer.written);
+                    let short = answer.is_read() && service.strikes(Kind::ReadShort);
+                    service.give(chain, answer.written >> u8::from(short));
                 }
                 Err(violation) => service.violate(violation),
             }

@@ -22,6 +22,22 @@ pub enum Kind {
     Checksum,
     /// The header of a received frame asks for segments without a byte.
     Segments,
+    /// A chain is given back under a number that no chain has.
+    UsedId,
+    /// The device stops at a request, and asks to be reset.
+    NeedsReset,
+    /// The device is gone from a request on: its registers read as ones.
+    Gone,
+    /// A reset is not obeyed.
+    ResetRefused,
+    /// A feature is not offered.
+    FeatureLost,
+    /// The length of what a read has written is said to be half of it.
+    ReadShort,
+    /// The status of a request is not written.
+    StatusUnwritten,
+    /// A register that is written before DRIVER_OK makes the device interrupt.
+    InterruptEarly,
 }
 
 /// Name, kind, and a line that says what it does, with the behaviours that it is there to show.
@@ -44,7 +60,7 @@ pub const KINDS: &[(&str, Kind, &str)] = &[
     (
         "silence",
         Kind::Silence,
-        "a command of the control queue is never answered (N65 H13)",
+        "a command of the control queue, or a request of a disk, is never answered (N65 H13 H28)",
     ),
     (
         "checksum",
@@ -55,6 +71,46 @@ pub const KINDS: &[(&str, Kind, &str)] = &[
         "segments",
         Kind::Segments,
         "a received frame is to be cut into segments of no bytes (N52 H23)",
+    ),
+    (
+        "used-id",
+        Kind::UsedId,
+        "a chain is given back under a number that no chain has (B68)",
+    ),
+    (
+        "needs-reset",
+        Kind::NeedsReset,
+        "a disk stops at a request and asks to be reset (T23 H37)",
+    ),
+    (
+        "gone",
+        Kind::Gone,
+        "a disk is gone from a request on: its registers read as ones (T105 B67)",
+    ),
+    (
+        "reset-refused",
+        Kind::ResetRefused,
+        "a reset is not obeyed (T17)",
+    ),
+    (
+        "feature-lost",
+        Kind::FeatureLost,
+        "indirect descriptors are not offered (T30)",
+    ),
+    (
+        "read-short",
+        Kind::ReadShort,
+        "of a read half the length is said to have been written (B61 H5)",
+    ),
+    (
+        "status-unwritten",
+        Kind::StatusUnwritten,
+        "the status of a request is not written (H6)",
+    ),
+    (
+        "interrupt-early",
+        Kind::InterruptEarly,
+        "writing a register before DRIVER_OK causes interrupts (T69 H15)",
     ),
 ];
 

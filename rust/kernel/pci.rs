@@ -46,6 +46,22 @@ pub fn msix_enabled(pdev: &pci::Device) -> bool {
     unsafe { bindings::pci_dev::msix_enabled_raw(as_raw(pdev)) != 0 }
 }
 
+/// Takes the device's access to memory away, and with it its messages.
+///
+/// Returns whether the device shows that it has lost it. Reading that back also waits for what it
+/// had sent before. A device that is gone has none.
+pub fn clear_master(pdev: &pci::Device) -> bool {
+    let mut command = 0;
+    // SAFETY: The reference keeps the device valid, and `command` is valid for writes.
+    let result = unsafe {
+        bindings::pci_clear_master(as_raw(pdev));
+        // CAST: A small constant.
+        bindings::pci_read_config_word(as_raw(pdev), bindings::PCI_COMMAND as c_int, &mut command)
+    };
+    let is_gone = result != 0 || command == u16::MAX;
+    is_gone || u32::from(command) & bindings::PCI_COMMAND_MASTER == 0
+}
+
 /// A device whose memory and I/O decoding is enabled.
 ///
 /// The enable count of the device drops, and with it bus mastering, when this is dropped.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Work that belongs to its owner: it is cancelled, and waited for, when that is dropped.
+//! Workqueues, and work that belongs to its owner: it is cancelled, and waited for, when that is
+//! dropped.
 //!
 //! `kernel::workqueue` hands a reference to the queue with every item, which nothing takes back
 //! before a module is unloaded. What a driver does for a device has to end with the device.
@@ -8,6 +9,8 @@
 //! C header: [`include/linux/workqueue.h`](srctree/include/linux/workqueue.h)
 //!
 //! Would go to `rust/kernel/workqueue.rs`.
+
+use core::ptr::NonNull;
 
 use kernel::{
     prelude::*,
@@ -17,13 +20,50 @@ use kernel::{
 
 use super::bindings;
 
+/// A workqueue that gets on when there is no memory to be had: for work that freeing memory may wait
+/// for, such as getting a disk to work again.
+///
+/// # Invariants
+///
+/// The pointer is to a workqueue that `alloc_workqueue()` has made.
+pub struct ReclaimQueue(NonNull<bindings::workqueue_struct>);
+
+// SAFETY: The workqueue's functions may be called by any thread.
+unsafe impl Send for ReclaimQueue {}
+// SAFETY: As above.
+unsafe impl Sync for ReclaimQueue {}
+
+impl ReclaimQueue {
+    /// Makes a workqueue, with a thread of its own in reserve.
+    ///
+    /// # Errors
+    ///
+    /// [`ENOMEM`] when there is no memory for it.
+    pub fn new(name: &CStr) -> Result<Self> {
+        let flags = bindings::wq_flags_WQ_UNBOUND | bindings::wq_flags_WQ_MEM_RECLAIM;
+        // SAFETY: The format takes one string, and both end in a NUL.
+        let queue = unsafe {
+            bindings::alloc_workqueue_noprof(c"%s".as_char_ptr(), flags, 0, name.as_char_ptr())
+        };
+        // INVARIANT: Just made.
+        Ok(Self(NonNull::new(queue).ok_or(ENOMEM)?))
+    }
+}
+
+impl Drop for ReclaimQueue {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant; the call waits for work that is still queued.
+        unsafe { bindings::destroy_workqueue(self.0.as_ptr()) };
+    }
+}
+
 /// What is done in process context.
 pub trait Task: Send + Sync + 'static {
     /// Runs once for one or more calls of [`Deferred::schedule`], never twice at once.
     fn run(&self);
 }
 
-/// A task and the work item that runs it on the system's workqueue.
+/// A task and the work item that runs it, on the system's workqueue or on one of its own.
 ///
 /// Must be dropped in process context, and not by its own task.
 ///
@@ -35,6 +75,8 @@ pub struct Deferred<T: Task> {
     #[pin]
     work: Opaque<bindings::work_struct>,
     task: T,
+    // Dropped after the work item is done with.
+    queue: Option<ReclaimQueue>,
 }
 
 // SAFETY: A work item is not bound to a thread, and the task may be sent.
@@ -43,8 +85,18 @@ unsafe impl<T: Task> Send for Deferred<T> {}
 unsafe impl<T: Task> Sync for Deferred<T> {}
 
 impl<T: Task> Deferred<T> {
-    /// Makes a work item for `task`.
+    /// Makes a work item for `task` on the system's workqueue.
     pub fn new(
+        task: T,
+        name: &'static CStr,
+        key: Pin<&'static LockClassKey>,
+    ) -> impl PinInit<Self> {
+        Self::new_on(None, task, name, key)
+    }
+
+    /// Makes a work item for `task` on a workqueue of its own, if there is one.
+    pub fn new_on(
+        queue: Option<ReclaimQueue>,
         task: T,
         name: &'static CStr,
         key: Pin<&'static LockClassKey>,
@@ -62,6 +114,7 @@ impl<T: Task> Deferred<T> {
                 )
             }),
             task,
+            queue,
         })
     }
 
@@ -72,13 +125,18 @@ impl<T: Task> Deferred<T> {
 
     /// Runs the task soon. May be called in any context.
     pub fn schedule(&self) {
-        // SAFETY: The work item is initialised, and the system's workqueue always there. The item
-        // is cancelled before its memory is freed.
+        let queue = match &self.queue {
+            Some(queue) => queue.0.as_ptr(),
+            // SAFETY: Set once, long before any module is there.
+            None => unsafe { bindings::system_dfl_wq },
+        };
+        // SAFETY: The work item is initialised, and the workqueue is there. The item is cancelled
+        // before its memory is freed.
         unsafe {
             bindings::queue_work_on(
                 // CAST: A small constant.
                 bindings::wq_misc_consts_WORK_CPU_UNBOUND as c_int,
-                bindings::system_dfl_wq,
+                queue,
                 self.work.get(),
             )
         };

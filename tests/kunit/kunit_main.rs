@@ -17,6 +17,7 @@ mod kernel_ext;
 mod virtio;
 
 mod device;
+mod fake;
 mod queue_suite;
 mod shared_suite;
 mod transport_suite;

@@ -19,6 +19,7 @@ mod tests {
             NEXT,
             WRITE, //
         },
+        fake::Fake,
         virtio::{
             shared::Slot,
             transport::DeviceMemory,
@@ -243,6 +244,46 @@ mod tests {
             };
             assert_eq!(queue.broken(), Some(expected));
             assert!(queue.add(Request::new(1)?).is_err());
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_queue_is_restarted_in_place() -> Result {
+        for (event_idx, indirect) in [(false, 0), (true, 0), (true, 2)] {
+            let parameters = Parameters {
+                index: 0,
+                size: 8,
+                event_idx,
+                indirect,
+            };
+            let memory = Arc::new(DeviceMemory::new(), GFP_KERNEL)?;
+            let mut queue =
+                Virtqueue::<Request>::new(&parameters, memory.clone()).map_err(|_| ENOMEM)?;
+            let pfn = queue.pfn().map_err(|_| E2BIG)?;
+            memory.hand_over();
+            let mut device = Device::new(pfn, 8);
+            add(&mut queue, Request::new(0)?)?;
+            let _ = queue.kick_prepare();
+            device.give(0x8000, 4);
+            assert!(queue.pop().is_none());
+
+            let proof = memory.take_over(&Fake::new(7, true)).ok_or(EIO)?;
+            assert!(!queue.restart(&proof));
+            assert!(queue.take_back(&proof).is_some());
+            assert!(queue.restart(&proof));
+            assert_eq!(queue.pfn().map_err(|_| E2BIG)?, pfn);
+            let mut device = Device::new(pfn, 8);
+            assert!((0..device.bytes()).all(|at| device.byte(at) == 0));
+
+            memory.hand_over();
+            add(&mut queue, Request::new(41)?)?;
+            assert!(queue.kick_prepare());
+            let head = device.take().ok_or(ENOENT)?;
+            let chain = parts(&device, head);
+            reply(&mut device, head, chain);
+            assert_eq!(queue.pop().ok_or(ENOENT)?.token.answer.read(), 42);
+            assert!(memory.take_over(&Fake::new(7, true)).is_some());
         }
         Ok(())
     }

@@ -154,6 +154,21 @@ pub enum Outcome {
     Failed,
 }
 
+/// Whether the length that the device reports can be that of a read of `bytes` bytes which went
+/// well; `room` is all that the device was allowed to write, the status byte included.
+///
+/// A successful read has written all of its data. Legacy devices are known for lengths that cannot
+/// be relied on (VIRTIO 1.3, section 2.7.8.1), so that what says nothing is let pass: 0, which is
+/// what devices report that report none, and lengths without the status byte, as of kvmtool. A
+/// length in between tells of data that is not there; one beyond the buffers of a device that does
+/// not know what it has written.
+///
+/// The length of other requests is not looked at: they bring no data, and some devices report how
+/// much they have read.
+pub const fn is_whole_read(reported: u32, bytes: u32, room: u32) -> bool {
+    reported == 0 || (reported >= bytes && reported <= room)
+}
+
 /// What a status byte means. Anything but the two honest answers is a failure.
 #[inline]
 pub const fn outcome(status: u8) -> Outcome {
@@ -202,6 +217,23 @@ mod tests {
         assert_eq!(outcome(S_IOERR), Outcome::Failed);
         for status in 3..=255_u8 {
             assert_eq!(outcome(status), Outcome::Failed);
+        }
+    }
+
+    #[test]
+    fn a_read_is_whole_or_says_nothing() {
+        for (reported, whole) in [
+            (0, true),
+            (1, false),
+            (2048, false),
+            (2049, false),
+            (4095, false),
+            (4096, true),
+            (4097, true),
+            (4098, false),
+            (u32::MAX, false),
+        ] {
+            assert_eq!(is_whole_read(reported, 4096, 4097), whole);
         }
     }
 

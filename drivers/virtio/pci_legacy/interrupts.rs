@@ -68,8 +68,10 @@ impl Policy {
     pub const BEST_FIRST: [Self; 3] = [Self::PerQueue, Self::Shared, Self::Intx];
 }
 
-/// The vector of the first queue with a callback, if each has its own; before it is that of the
-/// configuration.
+/// The vector for changes of the configuration.
+const CONFIG_VECTOR: u16 = 0;
+
+/// The vector of the first queue with a callback, or of all of them.
 const FIRST_QUEUE_VECTOR: u16 = 1;
 
 /// A queue whose interrupts are wanted.
@@ -87,6 +89,8 @@ pub struct CallbackQueue {
 /// device is to be reset before, so that it has stopped interrupting.
 pub struct Interrupts<E: Events> {
     policy: Policy,
+    /// Queues, and the vector of each.
+    vectors: KVec<(u16, u16)>,
     handlers: KVec<Registration<Source<E>>>,
 }
 
@@ -112,6 +116,7 @@ impl<E: Events> Interrupts<E> {
     ) -> Result<Self> {
         let mut this = Self {
             policy,
+            vectors: KVec::new(),
             handlers: KVec::new(),
         };
         let setup = Setup {
@@ -122,15 +127,31 @@ impl<E: Events> Interrupts<E> {
             events,
         };
         let result = match policy {
-            Policy::PerQueue => setup.per_queue(&mut this.handlers),
-            Policy::Shared => setup.shared(&mut this.handlers),
+            Policy::PerQueue => setup.per_queue(&mut this),
+            Policy::Shared => setup.shared(&mut this),
             Policy::Intx => setup.intx(&mut this.handlers),
         };
-        if let Err(error) = result {
+        if let Err(error) = result.and_then(|()| this.assign(transport)) {
             transport.reset();
             return Err(error);
         }
         Ok(this)
+    }
+
+    /// Tells the device which vectors to use; it has forgotten them when it was reset.
+    ///
+    /// # Errors
+    ///
+    /// [`EBUSY`]: it refuses one.
+    pub fn assign(&self, transport: &PciLegacy) -> Result {
+        if self.policy == Policy::Intx {
+            return Ok(());
+        }
+        accepted(transport.set_config_vector(CONFIG_VECTOR), CONFIG_VECTOR)?;
+        for (queue, vector) in &self.vectors {
+            accepted(transport.set_queue_vector(*queue, *vector), *vector)?;
+        }
+        Ok(())
     }
 
     /// The policy that is in effect.
@@ -172,7 +193,7 @@ struct Setup<'a, E: Events> {
 }
 
 impl<E: Events> Setup<'_, E> {
-    fn per_queue(&self, handlers: &mut KVec<Registration<Source<E>>>) -> Result {
+    fn per_queue(&self, this: &mut Interrupts<E>) -> Result {
         let count = u32::try_from(self.queues.len())?
             .checked_add(1)
             .ok_or(EINVAL)?;
@@ -181,24 +202,31 @@ impl<E: Events> Setup<'_, E> {
         } else {
             IrqVectors::new(self.pdev, count, IrqType::MsiX)?
         };
-        self.config_vector(handlers, &vectors)?;
+        self.config_handler(&mut this.handlers, &vectors)?;
         for (vector, queue) in (FIRST_QUEUE_VECTOR..).zip(self.queues) {
             let name = self.vector_name(queue.name)?;
             let source = Source::Queue(self.events.clone(), queue.index);
-            self.register(handlers, &vectors, vector, name, source)?;
-            self.queue_vector(queue.index, vector)?;
+            self.register(&mut this.handlers, &vectors, vector, name, source)?;
+            this.vectors.push((queue.index, vector), GFP_KERNEL)?;
         }
         Ok(())
     }
 
-    fn shared(&self, handlers: &mut KVec<Registration<Source<E>>>) -> Result {
+    fn shared(&self, this: &mut Interrupts<E>) -> Result {
         let vectors = IrqVectors::new(self.pdev, 2, IrqType::MsiX)?;
-        self.config_vector(handlers, &vectors)?;
+        self.config_handler(&mut this.handlers, &vectors)?;
         let name = self.vector_name(c"virtqueues")?;
         let source = Source::Queues(self.events.clone(), self.indices()?);
-        self.register(handlers, &vectors, 1, name, source)?;
+        self.register(
+            &mut this.handlers,
+            &vectors,
+            FIRST_QUEUE_VECTOR,
+            name,
+            source,
+        )?;
         for queue in self.queues {
-            self.queue_vector(queue.index, 1)?;
+            this.vectors
+                .push((queue.index, FIRST_QUEUE_VECTOR), GFP_KERNEL)?;
         }
         Ok(())
     }
@@ -210,21 +238,14 @@ impl<E: Events> Setup<'_, E> {
         self.register(handlers, &vectors, 0, name, source)
     }
 
-    /// Vector 0 is for configuration changes in both MSI-X policies.
-    fn config_vector(
+    fn config_handler(
         &self,
         handlers: &mut KVec<Registration<Source<E>>>,
         vectors: &Arc<IrqVectors>,
     ) -> Result {
         let name = self.vector_name(c"config")?;
         let source = Source::Config(self.events.clone());
-        self.register(handlers, vectors, 0, name, source)?;
-        accepted(self.transport.set_config_vector(0), 0)
-    }
-
-    /// Tells the device the vector of a queue.
-    fn queue_vector(&self, queue: u16, vector: u16) -> Result {
-        accepted(self.transport.set_queue_vector(queue, vector), vector)
+        self.register(handlers, vectors, CONFIG_VECTOR, name, source)
     }
 
     fn register(

@@ -117,6 +117,14 @@ impl RingMemory {
         })
     }
 
+    /// Makes the ring as it was when it was new.
+    pub(super) fn clear(&mut self) {
+        for offset in (0..self.layout.bytes()).step_by(2) {
+            self.write_word(offset, 0);
+        }
+        self.set_taken(0);
+    }
+
     /// Leaves the memory allocated for good.
     pub(super) fn abandon(&mut self) {
         self.abandoned = true;
@@ -151,16 +159,16 @@ impl RingMemory {
         unsafe { self.start.as_ptr().add(offset).cast() }
     }
 
-    /// A pointer to the 16-bit word at one of the layout's offsets.
+    /// A pointer to the 16-bit word at an even offset within the layout.
     #[inline]
     fn word(&self, offset: usize) -> *mut u16 {
-        // SAFETY: Only the layout's own offsets are passed, which are inside the block.
+        // SAFETY: Only offsets below the layout's size are passed, which are inside the block.
         unsafe { self.start.as_ptr().add(offset).cast() }
     }
 
     #[inline]
     fn write_word(&mut self, offset: usize, value: u16) {
-        // SAFETY: `word` is inside the block and, as all the layout's offsets, even. The device
+        // SAFETY: `word` is inside the block, and all offsets that are passed are even. The device
         // may read it meanwhile, so the store is volatile.
         unsafe { write_volatile(self.word(offset), value) };
     }

@@ -69,6 +69,11 @@ pub(super) struct Answer {
 }
 
 impl Answer {
+    /// Whether it was a read.
+    pub(super) fn is_read(&self) -> bool {
+        self.kind == RequestType::In as u32
+    }
+
     /// What those who watch a queue are told.
     pub(super) fn event<'e>(&self, queue: u16) -> Event<'e> {
         Event::Request {
@@ -108,10 +113,12 @@ impl Block {
     /// Does what a chain asks for.
     ///
     /// The parts of a request are found by their place in the chain's bytes, however the driver has
-    /// cut them into buffers. `before_slow` is called before anything that takes long.
+    /// cut them into buffers. `before_slow` is called before anything that takes long. The status
+    /// is not written if it is to stay `unwritten`.
     pub(super) fn execute(
         &self,
         chain: &Chain<'_>,
+        unwritten: bool,
         before_slow: &mut dyn FnMut(),
     ) -> Result<Answer, Violation> {
         let mut header = [0; HEADER];
@@ -141,7 +148,9 @@ impl Block {
             // The driver is told that everything up to the status was written.
             chain.writable.zero(0, room);
         }
-        chain.writable.write(room, &[status]);
+        if !unwritten {
+            chain.writable.write(room, &[status]);
+        }
         Ok(Answer {
             kind,
             priority,

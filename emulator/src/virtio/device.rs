@@ -92,6 +92,10 @@ pub struct Device {
     slots: Vec<Slot>,
     /// The driver has broken a rule: nothing moves until the next reset.
     broken: AtomicBool,
+    /// It asks to be reset.
+    needs_reset: AtomicBool,
+    /// It is not there any more.
+    gone: AtomicBool,
     /// The PCI function may access memory.
     master: AtomicBool,
     profile: &'static Profile,
@@ -153,6 +157,8 @@ impl Device {
             }),
             slots,
             broken: AtomicBool::new(false),
+            needs_reset: AtomicBool::new(false),
+            gone: AtomicBool::new(false),
             master: AtomicBool::new(false),
             interrupts,
             model,
@@ -278,7 +284,8 @@ impl Device {
         state.frames.fill(0);
         self.signals.reset();
         self.model.reset();
-        self.broken.store(false, Ordering::Release);
+        self.broken.store(self.is_gone(), Ordering::Release);
+        self.needs_reset.store(false, Ordering::Release);
         self.observers.see(|| Event::Reset(cause));
     }
 
@@ -375,6 +382,29 @@ impl Device {
     /// Whether the driver has broken a rule.
     pub fn is_broken(&self) -> bool {
         self.broken.load(Ordering::Acquire)
+    }
+
+    /// Whether it asks to be reset.
+    pub(super) fn needs_reset(&self) -> bool {
+        self.needs_reset.load(Ordering::Acquire)
+    }
+
+    /// Stops, and asks to be reset.
+    pub(super) fn ask_for_reset(&self) {
+        self.broken.store(true, Ordering::Release);
+        self.needs_reset.store(true, Ordering::Release);
+        self.signals.config();
+    }
+
+    /// Whether it is there no more.
+    pub(super) fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Acquire)
+    }
+
+    /// Is there no more: it neither works nor answers.
+    pub(super) fn vanish(&self) {
+        self.gone.store(true, Ordering::Release);
+        self.broken.store(true, Ordering::Release);
     }
 
     pub(super) fn break_by(&self, index: u16, violation: Violation) {

@@ -26,9 +26,12 @@ use super::{
     },
     status::Status, //
 };
-use crate::observe::{
-    Cause,
-    Event, //
+use crate::{
+    fault::Kind,
+    observe::{
+        Cause,
+        Event, //
+    },
 };
 
 /// Bytes before the device's configuration, without and with MSI-X.
@@ -72,6 +75,9 @@ impl Device {
 
     fn fetch(&self, offset: u64, data: &mut [u8]) {
         data.fill(0xff);
+        if self.is_gone() {
+            return;
+        }
         let Some(config) = offset.checked_sub(self.header_len()) else {
             if self.profile().strict_widths && data.len() != width(offset) {
                 return;
@@ -91,6 +97,9 @@ impl Device {
     /// Linux before 2.6.34 forgot to do that; QEMU does it when a driver shows up.
     pub fn write_register(&self, offset: u64, data: &[u8]) -> bool {
         self.observe_access(true, offset, data);
+        if self.is_gone() {
+            return false;
+        }
         if let Some(config) = offset.checked_sub(self.header_len()) {
             if let Some(offset) = self.config_offset(config, data.len()) {
                 self.model().write_config(offset, data);
@@ -119,6 +128,9 @@ impl Device {
         }
         let state = self.state();
         match offset {
+            0 if self.faults().strike(Kind::FeatureLost, 0) => {
+                self.model().features() & !features::INDIRECT_DESC.bits()
+            }
             0 => self.model().features(),
             4 if self.profile().features_readable => state.features,
             8 => state
@@ -131,6 +143,7 @@ impl Device {
                 .filter(|_| self.model().has_queue(state.selected))
                 .map_or(0, |slot| slot.size.into()),
             14 => state.selected.into(),
+            18 if self.needs_reset() => (state.status | Status::NEEDS_RESET.bits()).into(),
             18 => state.status.into(),
             20 => self.signals().config_vector().into(),
             22 => self.signals().queue_vector(state.selected).into(),
@@ -172,6 +185,7 @@ impl Device {
                 self.start_queue(&mut state, selected, value);
             }
             14 if self.can_select(low) => state.selected = low,
+            18 if byte == 0 && self.faults().strike(Kind::ResetRefused, 0) => {}
             18 if byte == 0 => self.reset_locked(&mut state, Cause::Status),
             18 => {
                 if self.profile().keeps_status && state.status & !byte != 0 {
@@ -189,6 +203,12 @@ impl Device {
             20 => self.signals().set_config_vector(low),
             22 => self.signals().set_queue_vector(state.selected, low),
             _ => {}
+        }
+        if state.status & Status::DRIVER_OK.bits() == 0
+            && self.faults().strike(Kind::InterruptEarly, state.selected)
+        {
+            self.signals().queue(state.selected);
+            self.signals().config();
         }
         false
     }

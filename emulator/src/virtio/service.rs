@@ -113,7 +113,18 @@ impl<'a, 'v> Service<'a, 'v> {
 
     /// Gives a chain back; the device has written its first `written` writable bytes.
     pub fn give(&mut self, chain: Chain<'v>, written: u32) {
-        self.give_all(&[(chain.head, written)]);
+        let lie = u16::from(self.strikes(fault::Kind::UsedId)) << 15;
+        self.give_all(&[(chain.head | lie, written)]);
+    }
+
+    /// The device stops, and asks to be reset.
+    pub fn ask_for_reset(&self) {
+        self.device.ask_for_reset();
+    }
+
+    /// The device is not there any more.
+    pub fn vanish(&self) {
+        self.device.vanish();
     }
 
     /// Gives chains back for the driver to see all at once, each by its head, likewise.

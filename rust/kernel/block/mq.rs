@@ -11,9 +11,10 @@
 //!
 //! The block layer hands [`Operations::queue_rq`] a [`Request`], an owned handle of one started
 //! request. Who has the handle has the request: the block layer waits for it. The handle ends in
-//! one of three ways:
+//! one of four ways:
 //!
 //! - [`Request::complete`] gives the request back with its outcome;
+//! - [`Request::requeue`] puts it back to be offered again, as if it were new;
 //! - returned from `queue_rq` in a [`Refusal`], the block layer will offer the request again;
 //! - dropped, the request fails as an I/O error. No request is ever lost.
 //!
@@ -54,6 +55,7 @@ pub use self::{
     limits::QueueLimits,
     operations::{
         Operations,
+        Overdue,
         Refusal, //
     },
     request::{
@@ -63,6 +65,7 @@ pub use self::{
     },
     status::BlkStatus,
     tag_set::{
+        Quiet,
         SpreadVectors,
         TagSet,
         TagSetOptions, //

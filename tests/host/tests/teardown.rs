@@ -7,83 +7,26 @@
 mod common;
 
 use std::sync::{
-    atomic::{
-        AtomicU8,
-        Ordering, //
-    },
+    atomic::Ordering,
     Arc,
     Mutex, //
 };
 
 use common::{
+    fake::Fake,
     pair,
     Request, //
 };
 use virtio_host_tests::{
     memory::live_blocks,
     virtio::{
-        core::status::Status,
         platform::ABANDONED,
         shared::Slot,
-        transport::Transport,
         virtqueue::Violation, //
     },
 };
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-
-/// A device that is only ever reset.
-struct Fake {
-    status: AtomicU8,
-    obeys: bool,
-}
-
-impl Fake {
-    fn new(status: u8, obeys: bool) -> Self {
-        let status = AtomicU8::new(status);
-        Self { status, obeys }
-    }
-}
-
-impl Transport for Fake {
-    fn host_features(&self) -> u32 {
-        0
-    }
-    fn set_guest_features(&self, _features: u32) {}
-    fn status(&self) -> Status {
-        Status::from_bits(self.status.load(Ordering::Relaxed))
-    }
-    fn set_status(&self, status: Status) {
-        self.status.store(status.bits(), Ordering::Relaxed);
-    }
-    fn reset(&self) -> bool {
-        if self.obeys {
-            self.set_status(Status::RESET);
-        }
-        self.obeys
-    }
-    fn read_config(&self, _offset: usize, buf: &mut [u8]) {
-        buf.fill(0xff);
-    }
-    fn write_config(&self, _offset: usize, _buf: &[u8]) {}
-    fn queue_size(&self, _queue: u16) -> u16 {
-        0
-    }
-    fn queue_pfn(&self, _queue: u16) -> u32 {
-        0
-    }
-    fn set_queue_pfn(&self, _queue: u16, _pfn: u32) {}
-    fn notify(&self, _queue: u16) {}
-    fn set_config_vector(&self, _vector: u16) -> u16 {
-        0xffff
-    }
-    fn set_queue_vector(&self, _queue: u16, _vector: u16) -> u16 {
-        0xffff
-    }
-    fn isr(&self) -> u8 {
-        0
-    }
-}
 
 #[test]
 fn a_reset_gives_back_every_buffer_and_all_memory() {

@@ -98,6 +98,13 @@ impl<T: Operations> Disk<T> {
         })
     }
 
+    /// Tells the system that the disk is gone: what uses it, file systems above all, is told so and
+    /// asks for no more. Requests that the driver has are not affected.
+    pub fn mark_dead(&self) {
+        // SAFETY: The disk is alive.
+        unsafe { bindings::blk_mark_disk_dead(self.as_ptr()) };
+    }
+
     /// Sets the size of the disk, in sectors of 512 bytes, and tells user space if it changed.
     pub fn set_capacity(&self, sectors: u64) {
         // SAFETY: The disk is alive; the function has a lock of its own.
@@ -115,7 +122,7 @@ pub struct NewDisk<T: Operations> {
     disk: NonNull<bindings::gendisk>,
     // Dropped after the disk.
     _data: Arc<T::QueueData>,
-    _tag_set: Arc<TagSet<T>>,
+    tag_set: Arc<TagSet<T>>,
 }
 
 // SAFETY: A disk is not bound to a thread, and the data may be shared.
@@ -154,7 +161,7 @@ impl<T: Operations> NewDisk<T> {
         let new = Self {
             disk: NonNull::new(disk).ok_or(ENOMEM)?,
             _data: data,
-            _tag_set: tag_set,
+            tag_set,
         };
 
         // SAFETY: Nobody else knows the disk yet. The table lives as long as the module, which
@@ -167,6 +174,11 @@ impl<T: Operations> NewDisk<T> {
             .ok_or(EINVAL)?
             .write_fmt(name)?;
         Ok(new)
+    }
+
+    /// The requests of the disk.
+    pub fn tag_set(&self) -> &Arc<TagSet<T>> {
+        &self.tag_set
     }
 
     /// Gives the disk `count` minors of the driver's `major`, from `first` on, for itself and its

@@ -6,12 +6,16 @@
 
 use core::{
     marker::PhantomData,
-    ptr::NonNull, //
+    ptr::{
+        self,
+        NonNull, //
+    },
 };
 
 use kernel::{
     error::from_result,
     prelude::*,
+    types::Opaque,
     ModuleMetadata, //
 };
 
@@ -54,6 +58,30 @@ pub trait Operations: Sized + 'static {
 
     /// Tells the device what [`Operations::queue_rq`] put off.
     fn commit_rqs(data: &Self::QueueData, hw_queue: &HwQueue);
+
+    /// A request that the driver was given through `hw_queue` has taken too long.
+    ///
+    /// The driver looks whether it has ended by now, and sees to it that it will: it is asked again
+    /// after as long. Runs in process context, on a workqueue that writing memory out may wait for.
+    fn timed_out(data: &Self::QueueData, hw_queue: &HwQueue, request: &Overdue);
+}
+
+/// A request that has taken too long.
+///
+/// # Invariants
+///
+/// A reference is to a request of a tag set of ours that is not freed meanwhile.
+#[repr(transparent)]
+pub struct Overdue(Opaque<bindings::request>);
+
+impl Overdue {
+    /// Whether the driver has given it back in the meantime.
+    pub fn has_ended(&self) -> bool {
+        // SAFETY: By the type invariant the request is there. Others may change the field, which
+        // is read once.
+        let state = unsafe { ptr::read_volatile(&raw const (*self.0.get()).state) };
+        state != bindings::mq_rq_state_MQ_RQ_IN_FLIGHT
+    }
 }
 
 /// A request that cannot be worked on now.
@@ -141,6 +169,31 @@ impl<T: Operations> OperationsVTable<T> {
 
     /// # Safety
     ///
+    /// Only called by blk-mq, with a request of a tag set of ours that was started and is not freed
+    /// during the call.
+    unsafe extern "C" fn timeout_callback(
+        rq: *mut bindings::request,
+    ) -> bindings::blk_eh_timer_return {
+        // SAFETY: A started request has a hardware queue, which outlives it.
+        let (data, hw_queue) = unsafe {
+            let hctx = (*rq).mq_hctx;
+            (Self::queue_data(hctx), HwQueue::from_raw(hctx))
+        };
+        // INVARIANT: By the function's requirements.
+        //
+        // SAFETY: `Overdue` is a transparent wrapper.
+        let overdue = unsafe { &*rq.cast::<Overdue>() };
+
+        T::timed_out(data, hw_queue, overdue);
+        if overdue.has_ended() {
+            bindings::blk_eh_timer_return_BLK_EH_DONE
+        } else {
+            bindings::blk_eh_timer_return_BLK_EH_RESET_TIMER
+        }
+    }
+
+    /// # Safety
+    ///
     /// Only called by blk-mq, with a tag set made by [`TagSet::new`](super::TagSet::new) and the
     /// memory of a new request.
     unsafe extern "C" fn init_request_callback(
@@ -155,6 +208,7 @@ impl<T: Operations> OperationsVTable<T> {
             let new = RequestExtra {
                 status: BlkStatus::IO_ERROR,
                 command: 0,
+                requeued: 0,
                 payload: KVec::from_elem(0, payload_bytes, GFP_KERNEL)?,
                 payload_used: 0,
             };
@@ -175,7 +229,7 @@ impl<T: Operations> OperationsVTable<T> {
         _hctx_idx: kernel::ffi::c_uint,
     ) {
         // SAFETY: The extra part was initialised, and this is its end.
-        unsafe { core::ptr::drop_in_place(extra(rq)) };
+        unsafe { ptr::drop_in_place(extra(rq)) };
     }
 
     /// # Safety
@@ -202,6 +256,7 @@ impl<T: Operations> OperationsVTable<T> {
         queue_rq: Some(Self::queue_rq_callback),
         commit_rqs: Some(Self::commit_rqs_callback),
         complete: Some(Self::complete_callback),
+        timeout: Some(Self::timeout_callback),
         init_request: Some(Self::init_request_callback),
         exit_request: Some(Self::exit_request_callback),
         map_queues: Some(Self::map_queues_callback),

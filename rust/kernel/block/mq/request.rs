@@ -62,6 +62,8 @@ pub(super) struct RequestExtra {
     pub(super) status: BlkStatus,
     /// The command of a request made by [`Disk::execute_in`](super::Disk::execute_in).
     pub(super) command: u32,
+    /// How often the driver has put the present request back.
+    pub(super) requeued: u32,
     /// Memory for data that no bio describes. Only accessed by raw pointer: a device may be
     /// reading or writing it.
     pub(super) payload: KVec<u8>,
@@ -276,10 +278,34 @@ impl Request {
         let rq = self.into_raw().as_ptr();
 
         // SAFETY: The handle is gone, so its invariant lets this function use the request.
-        unsafe { (*extra(rq)).status = status };
+        unsafe {
+            (*extra(rq)).status = status;
+            (*extra(rq)).requeued = 0;
+        }
         // SAFETY: By the type invariant the request is started and not completed; the handle is
         // gone, so this is done once.
         unsafe { bindings::blk_mq_complete_request(rq) };
+    }
+
+    /// How often the request was put back with [`Request::requeue`].
+    pub fn requeued(&self) -> u32 {
+        // SAFETY: By the type invariant the extra part is this request's.
+        unsafe { (*self.extra()).requeued }
+    }
+
+    /// Puts the request back. The block layer will offer it again as if it were new, perhaps after
+    /// others and with another tag, when it offers any.
+    ///
+    /// May be called in any context.
+    pub fn requeue(self) {
+        let requeued = self.requeued().saturating_add(1);
+        let rq = self.into_raw().as_ptr();
+
+        // SAFETY: The handle is gone, so its invariant lets this function use the request.
+        unsafe { (*extra(rq)).requeued = requeued };
+        // SAFETY: By the type invariant the request is started and not completed; the handle is
+        // gone, so nobody else has it.
+        unsafe { bindings::blk_mq_requeue_request(rq, true) };
     }
 }
 

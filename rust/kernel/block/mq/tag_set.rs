@@ -47,6 +47,33 @@ pub struct TagSetOptions {
     pub reserved: u32,
     /// Bytes of memory kept with each request for range records and the driver's own commands.
     pub payload_bytes: usize,
+    /// Seconds after which [`Operations::timed_out`] is asked about a request that has not ended;
+    /// 0 for never.
+    pub timeout: u32,
+}
+
+/// The longest timeout, in jiffies: what is compared with it has a sign.
+const MOST_JIFFIES: u32 = i32::MAX as u32;
+
+/// A timeout of so many seconds, in jiffies.
+fn jiffies(seconds: u32) -> u32 {
+    let milliseconds = match seconds.checked_mul(1000) {
+        Some(0) | None => return MOST_JIFFIES,
+        Some(milliseconds) => milliseconds,
+    };
+    // SAFETY: The function computes with any value.
+    let jiffies = unsafe { bindings::__msecs_to_jiffies(milliseconds) };
+    u32::try_from(jiffies).map_or(MOST_JIFFIES, |jiffies| jiffies.min(MOST_JIFFIES))
+}
+
+/// No request is offered to the driver while this is there.
+pub struct Quiet<T: Operations>(Arc<TagSet<T>>);
+
+impl<T: Operations> Drop for Quiet<T> {
+    fn drop(&mut self) {
+        // SAFETY: The tag set is initialised, and was quiesced when this was made.
+        unsafe { bindings::blk_mq_unquiesce_tagset(self.0.as_ptr()) };
+    }
 }
 
 /// The interrupt vectors of a device, one for each hardware queue, whose affinity the kernel has
@@ -99,6 +126,7 @@ impl<T: Operations> TagSet<T> {
                     nr_hw_queues: options.hw_queues,
                     queue_depth: options.depth,
                     reserved_tags: options.reserved,
+                    timeout: jiffies(options.timeout),
                     cmd_size: u32::try_from(size_of::<RequestExtra>())?,
                     numa_node: bindings::NUMA_NO_NODE,
                     driver_data: without_provenance_mut(options.payload_bytes),
@@ -119,6 +147,15 @@ impl<T: Operations> TagSet<T> {
 
     pub(super) fn as_ptr(&self) -> *mut bindings::blk_mq_tag_set {
         self.inner.get()
+    }
+
+    /// Keeps the block layer from offering requests, and waits until it is not just doing so.
+    ///
+    /// Those that the driver has may be completed or put back meanwhile. May sleep.
+    pub fn quiesce(self: &Arc<Self>) -> Quiet<T> {
+        // SAFETY: The tag set is initialised.
+        unsafe { bindings::blk_mq_quiesce_tagset(self.as_ptr()) };
+        Quiet(self.clone())
     }
 
     /// Has the block layer assign CPUs to the hardware queues.

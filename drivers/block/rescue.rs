@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A device that stopped working is reset and set up again, with the requests that it had; or given
+//! up.
+//!
+//! # Why requests may be sent once more
+//!
+//! A request is sent again only if its end was never told to the block layer, and only after a
+//! reset, when the device does nothing more about the first one. The device may have done all of
+//! it, a part or nothing:
+//!
+//! - Doing the whole of it again leaves the same behind: data is read, written, zeroed or discarded
+//!   at the same place, from and to the same memory, which is lent until the request ends.
+//! - Another request for the same sectors, in between, can only be one that was in flight at the
+//!   same time. Who wants an order among requests waits for the end of the first before sending the
+//!   second; the block layer promises none among those that have not ended.
+//! - A flush vouches for writes that had ended before it was sent. Those are not repeated, and are
+//!   the device's still: a reset is no loss of power. The flush ends only when the device has done
+//!   it after the reset.
+//!
+//! What keeps killing its device is failed in the end: see [`MOST_REPLAYS`] and [`Recoveries`].
+
+use kernel::{
+    fmt,
+    prelude::*,
+    sync::{
+        Arc,
+        Mutex, //
+    },
+    time::{
+        Instant,
+        Monotonic, //
+    }, //
+};
+
+use crate::{
+    kernel_ext::{
+        block::mq::{
+            BlkStatus,
+            Quiet,
+            Request,
+            TagSet, //
+        },
+        workqueue::Task, //
+    },
+    queues::Queues,
+    resize::Place,
+    virtio::{
+        core::recovery::Recoveries,
+        device::{
+            Changed,
+            Live, //
+        },
+    },
+};
+
+/// How often a request is sent again before it fails.
+const MOST_REPLAYS: u32 = 3;
+
+/// A device that is up, and what it was through.
+pub(crate) struct Held {
+    pub(crate) live: Live<Queues>,
+    recoveries: Recoveries,
+}
+
+impl Held {
+    pub(crate) fn new(live: Live<Queues>) -> Self {
+        Self {
+            live,
+            recoveries: Recoveries::new(),
+        }
+    }
+
+    /// Stops the device for good and fails the requests that it had; those that come later fail,
+    /// too.
+    ///
+    /// If the device keeps its memory, it keeps the requests: their data must not be used for
+    /// anything else.
+    pub(crate) fn stop(&mut self) {
+        self.live.events().give_up();
+        if let Some(proof) = self.live.shut_down() {
+            self.live
+                .events()
+                .take_back(&proof, |request| request.complete(BlkStatus::IO_ERROR));
+        }
+    }
+}
+
+/// A device until it is taken down for good.
+pub(crate) type Up = Arc<Mutex<Option<Held>>>;
+
+/// What happened to a device.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    Gone,
+    NeedsReset,
+    Broken,
+    Overdue,
+}
+
+impl Cause {
+    /// What there is to do something about, if there is.
+    fn of(live: &Live<Queues>, queues: &Queues) -> Option<Self> {
+        let overdue = queues.take_overdue();
+        if live.is_gone() {
+            Some(Self::Gone)
+        } else if live.needs_reset() {
+            Some(Self::NeedsReset)
+        } else if queues.any_broken() {
+            Some(Self::Broken)
+        } else {
+            overdue.then_some(Self::Overdue)
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Gone => "the device is gone",
+            Self::NeedsReset => "the device has stopped and asks to be reset",
+            Self::Broken => "the device has broken a queue",
+            Self::Overdue => "the device does not answer a request",
+        })
+    }
+}
+
+/// Why a device is given up.
+enum Hopeless {
+    Gone,
+    TooOften,
+    KeepsMemory,
+    Changed(Changed),
+    Caches,
+}
+
+impl From<Changed> for Hopeless {
+    fn from(changed: Changed) -> Self {
+        Self::Changed(changed)
+    }
+}
+
+impl fmt::Display for Hopeless {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gone => f.write_str("nothing is left of it"),
+            Self::TooOften => f.write_str("it was reset too often"),
+            Self::KeepsMemory => f.write_str("it takes no reset and keeps its requests"),
+            Self::Changed(changed) => fmt::Display::fmt(changed, f),
+            Self::Caches => f.write_str("it keeps writes in a cache again"),
+        }
+    }
+}
+
+/// What became of the requests that a device had.
+#[derive(Default)]
+struct Outcome {
+    replayed: u32,
+    failed: u32,
+}
+
+impl Outcome {
+    /// Sends a request again, when requests are let in, or fails it.
+    fn add(&mut self, request: Request) {
+        let replays = crate::module_parameters::on_timeout.value() == 0;
+        if replays && request.requeued() < MOST_REPLAYS {
+            self.replayed += 1;
+            request.requeue();
+        } else {
+            self.failed += 1;
+            request.complete(BlkStatus::IO_ERROR);
+        }
+    }
+}
+
+/// Looks after a device of which something was heard: a queue broke, the configuration changed, a
+/// request took too long.
+///
+/// Runs where memory may be waiting to be written out to the disk: nothing is allocated.
+pub(crate) struct Rescue {
+    pub(crate) up: Up,
+    pub(crate) place: Arc<Place>,
+    pub(crate) tag_set: Arc<TagSet<Queues>>,
+    pub(crate) since: Instant<Monotonic>,
+}
+
+impl Task for Rescue {
+    fn run(&self) {
+        let mut up = self.up.lock();
+        let Some(held) = &mut *up else {
+            return;
+        };
+        let queues = held.live.events().clone();
+        if queues.is_given_up() {
+            return;
+        }
+        let Some(cause) = Cause::of(&held.live, &queues) else {
+            return;
+        };
+
+        let quiet = self.tag_set.quiesce();
+        let result = self.recover(held, &queues, cause);
+        self.conclude(held, cause, result, quiet);
+        drop(up);
+
+        if cause == Cause::Gone {
+            self.place.mark_dead();
+        } else {
+            queues.look_at_capacity();
+        }
+    }
+}
+
+impl Rescue {
+    /// Resets the device and sets it up again. No requests come in meanwhile.
+    fn recover(&self, held: &mut Held, queues: &Queues, cause: Cause) -> Result<Outcome, Hopeless> {
+        // What is done is done, with or without an interrupt.
+        queues.drain_all();
+        queues.break_all();
+        if cause == Cause::Gone {
+            return Err(Hopeless::Gone);
+        }
+        // CAST: A time since the device was bound is not negative.
+        let now = self.since.elapsed().as_millis() as u64;
+        if !held.recoveries.may_try(now, queues.take_progress()) {
+            return Err(Hopeless::TooOften);
+        }
+
+        let proof = held.live.reset().ok_or(Hopeless::KeepsMemory)?;
+        let mut outcome = Outcome::default();
+        queues.take_back(&proof, |request| outcome.add(request));
+        if !queues.restart(&proof) {
+            return Err(Hopeless::KeepsMemory);
+        }
+        held.live.set_up_again(&proof)?;
+        held.live.driver_ok();
+        if !queues.restore_cache_mode() {
+            return Err(Hopeless::Caches);
+        }
+        Ok(outcome)
+    }
+
+    /// Says what happened, and lets requests in again: to the device, or to their failure.
+    fn conclude(
+        &self,
+        held: &mut Held,
+        cause: Cause,
+        result: Result<Outcome, Hopeless>,
+        quiet: Quiet<Queues>,
+    ) {
+        match result {
+            Ok(Outcome { replayed, failed }) => dev_warn!(
+                held.live.pdev(),
+                "{}; it was reset and works again, {} requests sent again, {} failed\n",
+                cause,
+                replayed,
+                failed
+            ),
+            Err(why) => {
+                dev_err!(held.live.pdev(), "{}; it is given up: {}\n", cause, why);
+                held.live.fail();
+                held.stop();
+            }
+        }
+        drop(quiet);
+    }
+}
