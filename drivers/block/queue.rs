@@ -28,7 +28,10 @@ use crate::{
         Token, //
     },
     virtio::{
-        core::blk::RequestHeader,
+        core::blk::{
+            ReadLengths,
+            RequestHeader, //
+        },
         device::{
             Notifier,
             QueueOptions,
@@ -60,6 +63,8 @@ struct Ring {
     stopped: bool,
     /// It is known why the queue is broken.
     reported: bool,
+    /// What the lengths that the device reports are good for.
+    lengths: ReadLengths,
     /// The device has finished a request since that was last asked.
     progress: bool,
     /// The device will not work again: requests fail.
@@ -92,6 +97,7 @@ impl Queue {
                 frames,
                 stopped: false,
                 reported: false,
+                lengths: ReadLengths::default(),
                 progress: false,
                 given_up: false,
             }),
@@ -297,7 +303,7 @@ impl Ring {
                 return !self.virtqueue.enable_cb();
             };
             self.progress = true;
-            let status = request::result(&used);
+            let status = request::result(&used, &mut self.lengths);
             let request = self.take_apart(used.token);
             done.push(request, status);
         }
