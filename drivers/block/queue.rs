@@ -37,6 +37,7 @@ use crate::{
             QueueOptions,
             Session, //
         },
+        queue_name::QueueName,
         transport::Quiesced,
         virtqueue::{
             AddReason,
@@ -85,7 +86,7 @@ impl Queue {
     /// Creates the queue, for chains of at most `indirect` descriptors in indirect tables.
     pub(crate) fn new(session: &Session<'_>, index: u16, indirect: u16) -> Result<Pin<KBox<Self>>> {
         let options = QueueOptions {
-            name: vector_name(index),
+            name: QueueName::numbered("req", index),
             callback: true,
             indirect,
         };
@@ -331,14 +332,4 @@ impl Ring {
         }
         Some(violation)
     }
-}
-
-/// The name of a queue's interrupt vector.
-fn vector_name(index: u16) -> &'static CStr {
-    const NAMES: [&CStr; 16] = [
-        c"req.0", c"req.1", c"req.2", c"req.3", c"req.4", c"req.5", c"req.6", c"req.7", c"req.8",
-        c"req.9", c"req.10", c"req.11", c"req.12", c"req.13", c"req.14", c"req.15",
-    ];
-
-    NAMES.get(usize::from(index)).copied().unwrap_or(c"req")
 }

@@ -6,6 +6,8 @@
 pub mod control;
 #[path = "net/offer.rs"]
 mod offer;
+#[path = "net/pairs.rs"]
+pub mod pairs;
 
 #[allow(unused_imports)] // Shared source: each module uses a part of it.
 pub use offer::*;

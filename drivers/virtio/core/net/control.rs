@@ -47,6 +47,9 @@ pub const VLAN_DEL: Command = Command::new(2, 1, "VLAN_DEL");
 /// The driver has announced itself; no data.
 pub const ANNOUNCE_ACK: Command = Command::new(3, 0, "ANNOUNCE_ACK");
 
+/// Use so many pairs of queues; 2 bytes. With [`super::F_MQ`].
+pub const VQ_PAIRS_SET: Command = Command::new(4, 0, "VQ_PAIRS_SET");
+
 /// The answer of a device that has done what it was told.
 pub const OK: u8 = 0;
 /// What stands in the place of the answer before the device gives one; it is none.
@@ -125,6 +128,7 @@ mod tests {
             (VLAN_ADD, [2, 0]),
             (VLAN_DEL, [2, 1]),
             (ANNOUNCE_ACK, [3, 0]),
+            (VQ_PAIRS_SET, [4, 0]),
         ];
         for (command, head) in heads {
             assert_eq!(command.head(), head);
