@@ -44,7 +44,7 @@ class Machine:
         self._timed = timed
         self._cpus = cpus
         self._cards = cards
-        self._output = build.OUT / f"counts-{cpus}"
+        self._output = t.directory / "counts"
         # The kernel's own symbols are kept: reading them takes the guest a while.
         self._symbols_key = steps.key(steps.stamp_of(KERNELS / "stock").read_text())
         self._known = timed or steps.is_current(KEPT, self._symbols_key)

@@ -105,7 +105,9 @@ def main(argv):
         return 0
     try:
         old = json.loads(open(options.compare, encoding="utf-8").read()) if options.compare else None
-        results = run(options)
+        # Two at a time would only disturb each other.
+        with steps.locked("benchmark"):
+            results = run(options)
     except (Fail, Failure, GuestError, OSError) as error:
         steps.say(f"bench: {error}")
         return 1
