@@ -26,10 +26,6 @@ use crate::{
                 Registration,
                 Setup,
                 ETH_ALEN,
-                FEATURE_HIGHDMA,
-                FEATURE_RXCSUM,
-                FEATURE_SG,
-                FEATURE_VLAN_FILTER,
                 LIVE_ADDR_CHANGE,
                 MAX_MTU,
                 MIN_MTU,
@@ -46,6 +42,10 @@ use crate::{
         LinkTask,
         Nic,
         Pair, //
+    },
+    offload::{
+        Choice,
+        InterfaceFeatures, //
     },
     rx::{
         Parts,
@@ -69,17 +69,23 @@ use crate::{
             net::{
                 config,
                 consistent,
+                F_CSUM,
+                F_CTRL_GUEST_OFFLOADS,
                 F_CTRL_MAC_ADDR,
                 F_CTRL_RX,
                 F_CTRL_RX_EXTRA,
                 F_CTRL_VLAN,
                 F_CTRL_VQ,
+                F_GSO,
                 F_GUEST_ANNOUNCE,
                 F_GUEST_CSUM,
                 F_MAC,
                 F_MRG_RXBUF,
                 F_MTU,
-                F_STATUS, //
+                F_STATUS,
+                GUEST_GSO,
+                HOST_GSO,
+                MAX_FRAME_BYTES, //
             },
             pci::DeviceType,
         },
@@ -97,7 +103,12 @@ use crate::{
 /// The feature bits the driver supports.
 const FEATURES: Features = RING
     .with(ANY_LAYOUT)
+    .with(F_CSUM)
+    .with(F_GSO)
+    .with(HOST_GSO)
     .with(F_GUEST_CSUM)
+    .with(GUEST_GSO)
+    .with(F_CTRL_GUEST_OFFLOADS)
     .with(F_MTU)
     .with(F_MAC)
     .with(F_MRG_RXBUF)
@@ -163,7 +174,11 @@ impl Drop for Card {
 
 /// Leaves out an MTU that no interface can have, and what lacks another feature that it needs.
 fn validate(features: Features, config: &Config) -> Features {
-    let features = consistent(features);
+    let mut features = consistent(features);
+    if !features.contains(F_MRG_RXBUF) {
+        // Buffers that are not mergeable have no room for them.
+        features = features.without(GUEST_GSO);
+    }
     if features.contains(F_MTU) && u32::from(config.read_u16(config::MTU)) < MIN_MTU {
         features.without(F_MTU)
     } else {
@@ -269,11 +284,12 @@ impl<'a> Builder<'a> {
     fn net_device(&self) -> Result<Arc<NetDevice>> {
         let mut setup = Setup::new(self.pdev.as_ref(), 1)?;
         setup.add_priv_flags(LIVE_ADDR_CHANGE | TX_SKB_NO_LINEAR | UNICAST_FILTER);
-        let mut on = FEATURE_SG | FEATURE_HIGHDMA | FEATURE_RXCSUM;
-        if self.features.contains(F_CTRL_VLAN) {
-            on |= FEATURE_VLAN_FILTER;
-        }
-        setup.set_features(on, FEATURE_SG);
+        let choice = Choice {
+            csum: crate::module_parameters::csum.value(),
+            gso: crate::module_parameters::gso.value(),
+        };
+        let features = InterfaceFeatures::new(self.features, choice);
+        setup.set_features(features.on, features.toggles);
         setup.set_mtu_range(MIN_MTU, self.mtu.unwrap_or(MAX_MTU));
         if let Some(mtu) = self.mtu {
             setup.set_mtu(mtu);
@@ -316,6 +332,17 @@ impl<'a> Builder<'a> {
         Control::new(dev.clone(), vq, self.session.notifier(queue)).map(Some)
     }
 
+    /// The largest packet that is received, in bytes.
+    fn packet_len(&self) -> u32 {
+        if self.features.bits() & GUEST_GSO.bits() != 0 {
+            MAX_FRAME_BYTES
+        } else {
+            self.mtu.map_or(GOOD_PACKET_LEN, |mtu| {
+                GOOD_PACKET_LEN.max(mtu + FRAME_OVERHEAD)
+            })
+        }
+    }
+
     /// Makes a pair of queues.
     fn pair(&self, number: u16, dev: &Arc<NetDevice>, link: &Arc<Link>) -> Result<Pair> {
         let tx_queue = Pair::tx_queue(number);
@@ -355,9 +382,8 @@ impl<'a> Builder<'a> {
             vq,
             notifier: self.session.notifier(rx_queue),
             framing: self.framing,
-            packet_len: self.mtu.map_or(GOOD_PACKET_LEN, |mtu| {
-                GOOD_PACKET_LEN.max(mtu + FRAME_OVERHEAD)
-            }),
+            accepted: self.features,
+            packet_len: self.packet_len(),
             link: link.clone(),
             tx: tx.clone(),
             stats: rx_stats.clone(),

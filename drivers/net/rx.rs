@@ -33,6 +33,7 @@ use crate::{
     stats::RxStats,
     tx::Transmitter,
     virtio::{
+        core::features::Features,
         device::Notifier,
         transport::Quiesced,
         virtqueue::Virtqueue, //
@@ -47,6 +48,8 @@ pub(crate) struct Parts {
     pub(crate) vq: Virtqueue<Buffer>,
     pub(crate) notifier: Notifier,
     pub(crate) framing: Framing,
+    /// The features that were agreed upon, which say what packets may be like.
+    pub(crate) accepted: Features,
     /// The largest packet without header that has to fit, in bytes.
     pub(crate) packet_len: u32,
     pub(crate) link: Arc<Link>,

@@ -11,6 +11,7 @@
 //! | [`control`]     | the control queue: commands and their answers              |
 //! | [`filter`]      | which frames the device is to pass on                      |
 //! | [`announce`]    | the device asks for an announcement                        |
+//! | [`offload`]     | checksums and segmentation, the device's work and ours     |
 //! | [`framing`]     | where a packet's header goes                               |
 //! | [`link`]        | the state of the link                                      |
 //! | [`stats`]       | counters                                                   |
@@ -31,6 +32,7 @@ mod filter;
 mod framing;
 mod link;
 mod nic;
+mod offload;
 mod rx;
 mod stats;
 mod tx;
@@ -41,4 +43,14 @@ kernel::module_pci_driver! {
     authors: ["The rvirtio developers"],
     description: "Network driver for legacy virtio PCI devices",
     license: "GPL",
+    params: {
+        csum: bool {
+            default: true,
+            description: "Leave checksums of sent packets to the device from the start",
+        },
+        gso: bool {
+            default: true,
+            description: "Leave segmentation of sent packets to the device from the start",
+        },
+    },
 }

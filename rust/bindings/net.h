@@ -8,6 +8,7 @@
 #include <linux/if_link.h>
 #include <linux/netdevice.h>
 #include <linux/skbuff.h>
+#include <linux/virtio_net.h>
 #include <net/netdev_rx_queue.h>
 #include <net/page_pool/helpers.h>
 

@@ -15,13 +15,18 @@ use crate::{
             netdev_warn, //
         },
         page_pool::PoolBuffer,
-        skb::SkBuff,
+        skb::{
+            SkBuff,
+            VirtioHeader, //
+        },
     },
     virtio::{
         core::net::{
+            BadHeader,
             Checksum,
             Fill,
             Header,
+            Offload,
             MERGEABLE_HEADER_BYTES,
             MIN_FRAME_BYTES, //
         },
@@ -115,10 +120,16 @@ impl Receiver {
             self.pool.recycle(buffer, poll);
             return Err(Reject::Length);
         };
-        let mut skb = self.first_part(buffer, data, len, poll)?;
-        for left in (0..further).rev() {
-            self.next_part(&mut skb, left == 0, poll)?;
-        }
+        let mut left = further;
+        let skb = self
+            .first_part(buffer, data, len, poll)
+            .and_then(|skb| self.further_parts(skb, &mut left, poll))
+            .inspect_err(|reject| {
+                // They are the device's, as it says, but nobody's packet.
+                if matches!(reject, Reject::Memory) {
+                    self.skip_parts(left, poll);
+                }
+            })?;
         self.sizing.observe(skb.len());
         self.parts.stats.buffer_size.set(self.sizing.size().into());
         Ok((skb, header))
@@ -159,28 +170,68 @@ impl Receiver {
         }
         match skb.append_fragment(buffer, data + copied, len - copied) {
             Ok(()) => Ok(skb),
-            Err(_) => Err(Reject::Length),
+            Err(_) => Err(Reject::Memory),
         }
     }
 
-    /// Appends the next used buffer to a packet.
+    /// Appends the next `left` used buffers to a packet, and counts them down.
     #[inline]
-    fn next_part(
+    fn further_parts(
         &mut self,
-        skb: &mut SkBuff,
-        is_last: bool,
+        mut skb: SkBuff,
+        left: &mut u16,
         poll: &Polling<'_>,
-    ) -> Result<(), Reject> {
-        let Some(used) = self.parts.vq.pop() else {
-            return Err(Reject::Length);
+    ) -> Result<SkBuff, Reject> {
+        while *left != 0 {
+            let Some(used) = self.parts.vq.pop() else {
+                return Err(Reject::Length);
+            };
+            *left -= 1;
+            let Filled { buffer, fill } = used.into();
+            let Some(len) = fill.further(*left == 0) else {
+                self.pool.recycle(buffer, poll);
+                return Err(Reject::Length);
+            };
+            skb.append_fragment(buffer, 0, len)
+                .map_err(|_| Reject::Memory)?;
+        }
+        Ok(skb)
+    }
+
+    /// Takes the next `left` used buffers, as far as they are there, for a packet that there is no
+    /// memory for.
+    #[cold]
+    fn skip_parts(&mut self, left: u16, poll: &Polling<'_>) {
+        for _ in 0..left {
+            let Some(used) = self.parts.vq.pop() else {
+                return;
+            };
+            self.pool.recycle(used.token.into_inner(), poll);
+        }
+    }
+
+    /// Takes what the header says about a packet.
+    #[inline]
+    fn apply(&self, skb: &mut SkBuff, header: &Header) -> Result<(), BadHeader> {
+        let Offload { checksum, segments } = header.offload(self.parts.accepted, skb.len())?;
+        if checksum == Checksum::Verified {
+            skb.set_checksum_unnecessary();
+        }
+        if segments.is_none() && !matches!(checksum, Checksum::Partial(_)) {
+            return Ok(());
+        }
+        let header = VirtioHeader {
+            flags: header.flags,
+            gso_type: header.gso_type,
+            gso_size: header.gso_size,
+            csum_start: header.csum_start,
+            csum_offset: header.csum_offset,
         };
-        let Filled { buffer, fill } = used.into();
-        let Some(len) = fill.further(is_last) else {
-            self.pool.recycle(buffer, poll);
-            return Err(Reject::Length);
-        };
-        skb.append_fragment(buffer, 0, len)
-            .map_err(|_| Reject::Length)
+        if skb.set_virtio_header(&header, &self.parts.dev) {
+            Ok(())
+        } else {
+            Err(BadHeader::Packet)
+        }
     }
 
     /// Takes what the header says about a packet and hands it to the stack.
@@ -191,18 +242,9 @@ impl Receiver {
         header: &Header,
         poll: &Polling<'_>,
     ) -> Result<(), Reject> {
-        let sane = match header.checksum() {
-            Some(Checksum::Unchecked) => true,
-            Some(Checksum::Verified) => {
-                skb.set_checksum_unnecessary();
-                true
-            }
-            Some(Checksum::Partial { start, offset }) => skb.set_checksum_partial(start, offset),
-            None => false,
-        };
-        if !sane {
+        if let Err(error) = self.apply(&mut skb, header) {
             if net_ratelimit() {
-                netdev_warn!(self.parts.dev, "bad header: {:?}\n", header);
+                netdev_warn!(self.parts.dev, "bad header ({:?}): {:?}\n", error, header);
             }
             return Err(Reject::Frame);
         }

@@ -26,7 +26,7 @@ VARIANTS = {
     "linux": {"driver": "c", "words": ("--queues", 2)},
     "linux-long-buffers": {"driver": "c", "words": ("--features", "-mrg-rxbuf")},
     "linux-segments": {"driver": "c", "words": ("--features", "-guest-tso4,-gso,-host-tso4"), "large": False},
-    "rust": {"driver": "rust", "large": False},
+    "rust": {"driver": "rust"},
 }
 
 
