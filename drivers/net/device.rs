@@ -50,6 +50,7 @@ use crate::{
     rx::{
         Parts,
         Receiver,
+        Sizing,
         FRAME_OVERHEAD,
         GOOD_PACKET_LEN, //
     },
@@ -64,6 +65,7 @@ use crate::{
             features::{
                 Features,
                 ANY_LAYOUT,
+                INDIRECT_DESC,
                 RING, //
             },
             net::{
@@ -174,11 +176,7 @@ impl Drop for Card {
 
 /// Leaves out an MTU that no interface can have, and what lacks another feature that it needs.
 fn validate(features: Features, config: &Config) -> Features {
-    let mut features = consistent(features);
-    if !features.contains(F_MRG_RXBUF) {
-        // Buffers that are not mergeable have no room for them.
-        features = features.without(GUEST_GSO);
-    }
+    let features = consistent(features);
     if features.contains(F_MTU) && u32::from(config.read_u16(config::MTU)) < MIN_MTU {
         features.without(F_MTU)
     } else {
@@ -367,10 +365,16 @@ impl<'a> Builder<'a> {
         let tx = tx_poll.with_disabled(|poll, _| poll.0.clone())?;
 
         let rx_queue = Pair::rx_queue(number);
+        let sizing = Sizing::new(
+            self.framing,
+            self.packet_len(),
+            self.session.queue_size(rx_queue),
+            self.features.contains(INDIRECT_DESC),
+        );
         let options = QueueOptions {
             name: c"input.0",
             callback: true,
-            indirect: 0,
+            indirect: sizing.table_entries(),
         };
         let vq = self.session.virtqueue(rx_queue, &options)?;
         let rx_progress = vq.progress();
@@ -383,7 +387,7 @@ impl<'a> Builder<'a> {
             notifier: self.session.notifier(rx_queue),
             framing: self.framing,
             accepted: self.features,
-            packet_len: self.packet_len(),
+            sizing,
             link: link.clone(),
             tx: tx.clone(),
             stats: rx_stats.clone(),

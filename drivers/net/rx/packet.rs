@@ -4,7 +4,10 @@
 //! costs the packet it is said of.
 
 use super::{
-    buffers::Buffer,
+    buffers::{
+        Buffer,
+        Pieces, //
+    },
     Receiver, //
 };
 use crate::{
@@ -50,18 +53,22 @@ enum Reject {
 /// A used buffer, and how far it is filled.
 struct Filled {
     buffer: PoolBuffer,
+    further: Pieces,
     fill: Fill,
 }
 
 impl From<Used<Buffer>> for Filled {
     #[inline]
     fn from(used: Used<Buffer>) -> Self {
+        let fill = Fill {
+            claimed: used.claimed_len(),
+            writable: used.writable(),
+        };
+        let (buffer, further) = used.token.into_inner();
         Self {
-            fill: Fill {
-                claimed: used.claimed_len(),
-                writable: used.writable(),
-            },
-            buffer: used.token.into_inner(),
+            buffer,
+            further,
+            fill,
         }
     }
 }
@@ -92,14 +99,19 @@ impl Receiver {
     /// Collects the data of a packet.
     #[inline]
     fn packet(&mut self, first: Filled, poll: &Polling<'_>) -> Result<(SkBuff, Header), Reject> {
-        let at = self.sizing.header_offset();
+        let at = self.parts.sizing.header_offset();
         let header_len = self.parts.framing.header_len();
-        let Filled { buffer, fill } = first;
+        let Filled {
+            buffer,
+            further,
+            fill,
+        } = first;
         let (Some(len), Some(wire)) = (
             fill.first(header_len),
             buffer.read::<MERGEABLE_HEADER_BYTES>(at),
         ) else {
-            self.pool.recycle(buffer, poll);
+            self.stock.recycle(buffer, poll);
+            self.stock.keep(further);
             return Err(Reject::Length);
         };
         let mut header = Header::decode(&wire);
@@ -108,16 +120,11 @@ impl Receiver {
         if !self.parts.framing.mergeable {
             // The short header ends before the field.
             header.num_buffers = 0;
-            return match SkBuff::build(buffer, data, len, poll) {
-                Ok(skb) => Ok((skb, header)),
-                Err(buffer) => {
-                    self.pool.recycle(buffer, poll);
-                    Err(Reject::Memory)
-                }
-            };
+            let skb = self.whole(buffer, further, data, len, poll)?;
+            return Ok((skb, header));
         }
         let Some(further) = header.further_buffers(fill) else {
-            self.pool.recycle(buffer, poll);
+            self.stock.recycle(buffer, poll);
             return Err(Reject::Length);
         };
         let mut left = further;
@@ -130,9 +137,35 @@ impl Receiver {
                     self.skip_parts(left, poll);
                 }
             })?;
-        self.sizing.observe(skb.len());
-        self.parts.stats.buffer_size.set(self.sizing.size().into());
+        self.parts.sizing.observe(skb.len());
+        self.parts
+            .stats
+            .buffer_size
+            .set(self.parts.sizing.size().into());
         Ok((skb, header))
+    }
+
+    /// Makes a packet of `len` bytes of a buffer that is not mergeable, from `data` of its first
+    /// piece on.
+    #[inline]
+    fn whole(
+        &mut self,
+        buffer: PoolBuffer,
+        mut further: Pieces,
+        data: u32,
+        len: u32,
+        poll: &Polling<'_>,
+    ) -> Result<SkBuff, Reject> {
+        let in_first = len.min(self.parts.sizing.first_room(&buffer));
+        let result = match SkBuff::build(buffer, data, in_first, poll) {
+            Ok(skb) => append_pieces(skb, &mut further, len - in_first),
+            Err(buffer) => {
+                self.stock.recycle(buffer, poll);
+                Err(Reject::Memory)
+            }
+        };
+        self.stock.keep(further);
+        result
     }
 
     /// Starts a packet with `len` bytes at `data` of its first mergeable buffer.
@@ -153,7 +186,7 @@ impl Receiver {
             buffer
         };
         let Some(mut skb) = SkBuff::alloc(COPY_LEN, poll) else {
-            self.pool.recycle(buffer, poll);
+            self.stock.recycle(buffer, poll);
             return Err(Reject::Memory);
         };
         let copied = if len <= COPY_LEN {
@@ -165,7 +198,7 @@ impl Receiver {
             return Err(Reject::Memory);
         }
         if copied == len {
-            self.pool.recycle(buffer, poll);
+            self.stock.recycle(buffer, poll);
             return Ok(skb);
         }
         match skb.append_fragment(buffer, data + copied, len - copied) {
@@ -187,9 +220,9 @@ impl Receiver {
                 return Err(Reject::Length);
             };
             *left -= 1;
-            let Filled { buffer, fill } = used.into();
+            let Filled { buffer, fill, .. } = used.into();
             let Some(len) = fill.further(*left == 0) else {
-                self.pool.recycle(buffer, poll);
+                self.stock.recycle(buffer, poll);
                 return Err(Reject::Length);
             };
             skb.append_fragment(buffer, 0, len)
@@ -206,7 +239,7 @@ impl Receiver {
             let Some(used) = self.parts.vq.pop() else {
                 return;
             };
-            self.pool.recycle(used.token.into_inner(), poll);
+            self.stock.recycle(used.token.into_inner().0, poll);
         }
     }
 
@@ -254,4 +287,18 @@ impl Receiver {
         poll.gro_receive(packet);
         Ok(())
     }
+}
+
+/// Appends the `left` bytes of a packet that are in the further pieces of its buffer.
+fn append_pieces(mut skb: SkBuff, further: &mut Pieces, mut left: u32) -> Result<SkBuff, Reject> {
+    while left != 0 {
+        let Some(piece) = further.pop() else {
+            return Err(Reject::Length);
+        };
+        let len = piece.len().min(left);
+        left -= len;
+        skb.append_fragment(piece.into_buffer(), 0, len)
+            .map_err(|_| Reject::Memory)?;
+    }
+    Ok(skb)
 }

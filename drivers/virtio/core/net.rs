@@ -4,12 +4,16 @@
 
 #[path = "net/control.rs"]
 pub mod control;
+#[path = "net/long.rs"]
+mod long;
 #[path = "net/offer.rs"]
 mod offer;
 #[path = "net/offload.rs"]
 mod offload;
 
 #[allow(unused_imports)] // Shared source: each module uses a part of it.
+pub use long::*;
+#[allow(unused_imports)] // As above.
 pub use offer::*;
 #[allow(unused_imports)] // As above.
 pub use offload::*;
