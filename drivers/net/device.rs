@@ -45,7 +45,8 @@ use crate::{
     },
     offload::{
         Choice,
-        InterfaceFeatures, //
+        InterfaceFeatures,
+        Switch, //
     },
     rx::{
         Parts,
@@ -246,6 +247,9 @@ impl<'a> Builder<'a> {
             filter: control
                 .as_ref()
                 .map(|control| Filter::new(control.clone(), self.features)),
+            offloads: control
+                .as_ref()
+                .and_then(|control| Switch::new(control.clone(), self.features)),
             announce: match (&control, self.config_with(F_GUEST_ANNOUNCE)) {
                 (Some(control), Some(config)) => Some(KBox::pin_init(
                     Deferred::new(

@@ -3,7 +3,13 @@
 //! Checksums and segmentation: what the device does for us, what it leaves to us, and how the user
 //! switches that.
 
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
 use crate::{
+    control::Control,
     kernel_ext::net::{
         netdev::{
             FEATURE_GRO_HW,
@@ -28,6 +34,8 @@ use crate::{
     virtio::core::{
         features::Features,
         net::{
+            control::GUEST_OFFLOADS_SET,
+            guest_offloads,
             Header,
             Partial,
             Protocol,
@@ -101,6 +109,35 @@ fn segmentation(agreed: Features) -> u64 {
         .into_iter()
         .filter(|(bit, _)| agreed.contains(*bit) || agreed.contains(F_GSO))
         .fold(0, |set, (_, feature)| set | feature)
+}
+
+/// Switches what the device leaves to us.
+pub(crate) struct Switch {
+    control: Arc<Control>,
+    agreed: Features,
+}
+
+impl Switch {
+    /// For a device with these features; `None` if there is nothing to switch.
+    pub(crate) fn new(control: Arc<Control>, agreed: Features) -> Option<Self> {
+        let any = agreed.bits() & GUEST_GSO.bits() != 0;
+        (any && agreed.contains(F_CTRL_GUEST_OFFLOADS)).then_some(Self { control, agreed })
+    }
+
+    /// The features of the interface become others. Packets that the device has handed in before
+    /// are taken as they are.
+    ///
+    /// # Errors
+    ///
+    /// See [`Control::send`].
+    pub(crate) fn set(&self, current: u64, wanted: u64) -> Result {
+        if (current ^ wanted) & FEATURE_GRO_HW == 0 {
+            return Ok(());
+        }
+        let large = wanted & FEATURE_GRO_HW != 0;
+        let data = guest_offloads(self.agreed, large);
+        self.control.send(GUEST_OFFLOADS_SET, [&data, &[]])
+    }
 }
 
 /// The header of a packet that is to be sent; `None` if the device does not cut such packets.

@@ -6,10 +6,12 @@
 use super::{
     super::features::Features,
     Header,
+    F_GUEST_CSUM,
     F_GUEST_ECN,
     F_GUEST_TSO4,
     F_GUEST_TSO6,
-    F_GUEST_UFO, //
+    F_GUEST_UFO,
+    GUEST_GSO, //
 };
 
 /// Header flag: the checksum from `csum_start` on is to be completed.
@@ -236,6 +238,16 @@ impl Header {
     }
 }
 
+/// The data of the command that says what is left to the driver from now on, in the guest's byte
+/// order: of what was agreed upon everything, or all but packets that are to be cut.
+pub fn guest_offloads(agreed: Features, large: bool) -> [u8; 8] {
+    let mut wanted = agreed.bits() & F_GUEST_CSUM.with(GUEST_GSO).bits();
+    if !large {
+        wanted &= !GUEST_GSO.bits();
+    }
+    u64::from(wanted).to_ne_bytes()
+}
+
 /// Checks that a checksum is in a packet of `len` bytes, and all of the transport header of one
 /// that is to be cut.
 fn check_place(partial: Partial, segments: Option<Segments>, len: u32) -> Result<(), BadHeader> {
@@ -256,10 +268,7 @@ fn check_place(partial: Partial, segments: Option<Segments>, len: u32) -> Result
 #[cfg(any(test, virtio_kunit))]
 #[cfg_attr(not(test), kernel::prelude::kunit_tests(rvirtio_net_offload))]
 mod tests {
-    use super::{
-        super::GUEST_GSO,
-        *, //
-    };
+    use super::*;
 
     const TCP4: Segments = Segments {
         protocol: Protocol::TcpV4,
@@ -358,6 +367,18 @@ mod tests {
             };
             assert_eq!(header.offload(Features::NONE, 60), Ok(wanted));
         }
+    }
+
+    #[test]
+    fn only_what_was_agreed_upon_is_switched_on() {
+        let of = |agreed, large| u64::from_ne_bytes(guest_offloads(agreed, large));
+        let all = Features::from_bits(!0);
+        assert_eq!(of(all, true), 0x782);
+        assert_eq!(of(all, false), 2);
+        let some = F_GUEST_CSUM | F_GUEST_TSO6;
+        assert_eq!(of(some, true), 0x102);
+        assert_eq!(of(some, false), 2);
+        assert_eq!(of(Features::NONE, true), 0);
     }
 
     #[test]
