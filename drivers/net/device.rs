@@ -34,10 +34,6 @@ use crate::{
                 Registration,
                 Setup,
                 ETH_ALEN,
-                FEATURE_HIGHDMA,
-                FEATURE_RXCSUM,
-                FEATURE_SG,
-                FEATURE_VLAN_FILTER,
                 LIVE_ADDR_CHANGE,
                 MAX_MTU,
                 MIN_MTU,
@@ -58,9 +54,15 @@ use crate::{
         Nic,
         Pair, //
     },
+    offload::{
+        Choice,
+        InterfaceFeatures,
+        Switch, //
+    },
     rx::{
         Parts,
         Receiver,
+        Sizing,
         FRAME_OVERHEAD,
         GOOD_PACKET_LEN, //
     },
@@ -75,24 +77,31 @@ use crate::{
             features::{
                 Features,
                 ANY_LAYOUT,
+                INDIRECT_DESC,
                 RING, //
             },
             net::{
                 config,
                 consistent,
                 pairs,
+                F_CSUM,
+                F_CTRL_GUEST_OFFLOADS,
                 F_CTRL_MAC_ADDR,
                 F_CTRL_RX,
                 F_CTRL_RX_EXTRA,
                 F_CTRL_VLAN,
                 F_CTRL_VQ,
+                F_GSO,
                 F_GUEST_ANNOUNCE,
                 F_GUEST_CSUM,
                 F_MAC,
                 F_MQ,
                 F_MRG_RXBUF,
                 F_MTU,
-                F_STATUS, //
+                F_STATUS,
+                GUEST_GSO,
+                HOST_GSO,
+                MAX_FRAME_BYTES, //
             },
             pci::DeviceType,
         },
@@ -111,7 +120,12 @@ use crate::{
 /// The feature bits the driver supports.
 const FEATURES: Features = RING
     .with(ANY_LAYOUT)
+    .with(F_CSUM)
+    .with(F_GSO)
+    .with(HOST_GSO)
     .with(F_GUEST_CSUM)
+    .with(GUEST_GSO)
+    .with(F_CTRL_GUEST_OFFLOADS)
     .with(F_MTU)
     .with(F_MAC)
     .with(F_MRG_RXBUF)
@@ -291,6 +305,9 @@ impl<'a> Builder<'a> {
             filter: control
                 .as_ref()
                 .map(|control| Filter::new(control.clone(), self.features)),
+            offloads: control
+                .as_ref()
+                .and_then(|control| Switch::new(control.clone(), self.features)),
             announce: match (&control, self.config_with(F_GUEST_ANNOUNCE)) {
                 (Some(control), Some(config)) => Some(KBox::pin_init(
                     Deferred::new(
@@ -327,11 +344,12 @@ impl<'a> Builder<'a> {
     fn net_device(&self) -> Result<Arc<NetDevice>> {
         let mut setup = Setup::new(self.pdev.as_ref(), pairs::usable(self.pairs, nr_cpu_ids()))?;
         setup.add_priv_flags(LIVE_ADDR_CHANGE | TX_SKB_NO_LINEAR | UNICAST_FILTER);
-        let mut on = FEATURE_SG | FEATURE_HIGHDMA | FEATURE_RXCSUM;
-        if self.features.contains(F_CTRL_VLAN) {
-            on |= FEATURE_VLAN_FILTER;
-        }
-        setup.set_features(on, FEATURE_SG);
+        let choice = Choice {
+            csum: crate::module_parameters::csum.value(),
+            gso: crate::module_parameters::gso.value(),
+        };
+        let features = InterfaceFeatures::new(self.features, choice);
+        setup.set_features(features.on, features.toggles);
         setup.set_mtu_range(MIN_MTU, self.mtu.unwrap_or(MAX_MTU));
         if let Some(mtu) = self.mtu {
             setup.set_mtu(mtu);
@@ -374,6 +392,17 @@ impl<'a> Builder<'a> {
         Control::new(dev.clone(), vq, self.session.notifier(queue)).map(Some)
     }
 
+    /// The largest packet that is received, in bytes.
+    fn packet_len(&self) -> u32 {
+        if self.features.bits() & GUEST_GSO.bits() != 0 {
+            MAX_FRAME_BYTES
+        } else {
+            self.mtu.map_or(GOOD_PACKET_LEN, |mtu| {
+                GOOD_PACKET_LEN.max(mtu + FRAME_OVERHEAD)
+            })
+        }
+    }
+
     /// Makes a pair of queues.
     fn pair(&self, number: u16, dev: &Arc<NetDevice>, link: &Arc<Link>) -> Result<Pair> {
         let tx_queue = pairs::tx_queue(number);
@@ -404,10 +433,16 @@ impl<'a> Builder<'a> {
         tx.set_polled(module_parameters::napi_tx.value());
 
         let rx_queue = pairs::rx_queue(number);
+        let sizing = Sizing::new(
+            self.framing,
+            self.packet_len(),
+            self.session.queue_size(rx_queue),
+            self.features.contains(INDIRECT_DESC),
+        );
         let options = QueueOptions {
             name: QueueName::numbered("input", number),
             callback: true,
-            indirect: 0,
+            indirect: sizing.table_entries(),
         };
         let vq = self.session.virtqueue(rx_queue, &options)?;
         let rx_progress = vq.progress();
@@ -419,9 +454,8 @@ impl<'a> Builder<'a> {
             vq,
             notifier: self.session.notifier(rx_queue),
             framing: self.framing,
-            packet_len: self.mtu.map_or(GOOD_PACKET_LEN, |mtu| {
-                GOOD_PACKET_LEN.max(mtu + FRAME_OVERHEAD)
-            }),
+            accepted: self.features,
+            sizing,
             link: link.clone(),
             tx: tx.clone(),
             stats: rx_stats.clone(),

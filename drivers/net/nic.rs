@@ -42,6 +42,7 @@ use crate::{
         },
     },
     link::Link,
+    offload::Switch,
     rx::Receiver,
     stats::RxStats,
     tx::{
@@ -118,6 +119,8 @@ pub(crate) struct Nic {
     pub(crate) address: Address,
     pub(crate) control: Option<Arc<Control>>,
     pub(crate) filter: Option<Filter>,
+    /// For a device that can be told what not to leave to us.
+    pub(crate) offloads: Option<Switch>,
     /// For a device that may ask for announcements.
     pub(crate) announce: Option<Pin<KBox<Deferred<Announcer>>>>,
     /// The name of the PCI function.
@@ -307,6 +310,13 @@ impl Operations for Nic {
             filter.set_vlan(id, false);
         }
         Ok(())
+    }
+
+    fn set_features(&self, current: u64, wanted: u64) -> Result {
+        match &self.offloads {
+            Some(switch) => switch.set(current, wanted),
+            None => Ok(()),
+        }
     }
 
     fn tx_timeout(&self, queue: u16) {

@@ -4,18 +4,20 @@
 
 mod buffers;
 mod packet;
+mod stock;
 
 use kernel::{
     prelude::*,
     sync::Arc, //
 };
 
-use self::buffers::Sizing;
 pub(crate) use self::buffers::{
     Buffer,
+    Sizing,
     FRAME_OVERHEAD,
     GOOD_PACKET_LEN, //
 };
+use self::stock::Stock;
 use crate::{
     framing::Framing,
     kernel_ext::net::{
@@ -27,12 +29,12 @@ use crate::{
             Polling, //
         },
         netdev::NetDevice,
-        page_pool::PagePool,
     },
     link::Link,
     stats::RxStats,
     tx::Transmitter,
     virtio::{
+        core::features::Features,
         device::Notifier,
         transport::Quiesced,
         virtqueue::Virtqueue, //
@@ -47,8 +49,9 @@ pub(crate) struct Parts {
     pub(crate) vq: Virtqueue<Buffer>,
     pub(crate) notifier: Notifier,
     pub(crate) framing: Framing,
-    /// The largest packet without header that has to fit, in bytes.
-    pub(crate) packet_len: u32,
+    /// The features that were agreed upon, which say what packets may be like.
+    pub(crate) accepted: Features,
+    pub(crate) sizing: Sizing,
     pub(crate) link: Arc<Link>,
     pub(crate) tx: Arc<Transmitter>,
     pub(crate) stats: Arc<RxStats>,
@@ -57,8 +60,7 @@ pub(crate) struct Parts {
 /// The receiving half of a queue pair; belongs to its NAPI instance.
 pub(crate) struct Receiver {
     parts: Parts,
-    pool: PagePool,
-    sizing: Sizing,
+    stock: Stock,
     /// The break of the queue has been reported.
     reported: bool,
 }
@@ -67,11 +69,9 @@ impl Receiver {
     /// Makes the receiving half that `napi` is to poll.
     pub(crate) fn new(parts: Parts, napi: &Handle) -> Result<Self> {
         let size = u32::from(parts.vq.size());
-        let sizing = Sizing::new(parts.framing, parts.packet_len, size);
-        parts.stats.buffer_size.set(sizing.size().into());
+        parts.stats.buffer_size.set(parts.sizing.size().into());
         Ok(Self {
-            pool: PagePool::new(napi, size, sizing.page_order())?,
-            sizing,
+            stock: Stock::new(napi, &parts.sizing, size)?,
             parts,
             reported: false,
         })
@@ -81,10 +81,10 @@ impl Receiver {
     ///
     /// Returns false if there was no memory for all of them.
     pub(crate) fn refill(&mut self, owner: &Owned<'_>) -> bool {
-        let vq = &mut self.parts.vq;
+        let Parts { vq, sizing, .. } = &mut self.parts;
         let mut enough = true;
-        while vq.free() >= self.sizing.descriptors() && vq.broken().is_none() {
-            let Some(buffer) = self.sizing.allocate(&mut self.pool, owner) else {
+        while vq.free() >= sizing.descriptors() && vq.broken().is_none() {
+            let Some(buffer) = self.stock.buffer(sizing, owner) else {
                 enough = false;
                 break;
             };

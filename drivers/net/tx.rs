@@ -37,10 +37,10 @@ use crate::{
         },
     },
     link::Link,
+    offload,
     stats::TxStats,
     virtio::{
         core::net::{
-            Header,
             HEADER_BYTES,
             MERGEABLE_HEADER_BYTES, //
         },
@@ -81,11 +81,11 @@ pub(crate) struct Packet {
 }
 
 impl Packet {
-    /// Gives a packet its header.
+    /// Gives a packet its header; `None`, and the packet is dropped, if there is none for it.
     #[inline]
-    fn new(mut skb: SkBuff, framing: Framing, limited: bool) -> Self {
+    fn new(mut skb: SkBuff, framing: Framing, limited: bool) -> Option<Self> {
         let len = skb.len();
-        let header = Header::plain();
+        let header = offload::header(&skb)?.encode();
         let bytes = header
             .get(..framing.header_len() as usize)
             .unwrap_or_default();
@@ -99,12 +99,12 @@ impl Packet {
                 HeaderPlace::Control
             }
         };
-        Self {
+        Some(Self {
             skb,
             len,
             header,
             limited,
-        }
+        })
     }
 }
 
@@ -213,20 +213,19 @@ impl Transmitter {
             return self.tell(queue, !more);
         }
         let packet = Packet::new(skb, self.framing, polled);
-        let len = packet.len;
-
-        let tell = if self.add(&mut queue, packet) {
-            if queue.vq.free() < self.reserve {
-                self.queue.stop();
-                self.stats.stops.inc();
+        let tell = match self.add(&mut queue, packet) {
+            Some(len) => {
+                if queue.vq.free() < self.reserve {
+                    self.queue.stop();
+                    self.stats.stops.inc();
+                }
+                if polled {
+                    queue.sent(len, more)
+                } else {
+                    !more || self.queue.is_stopped()
+                }
             }
-            if polled {
-                queue.sent(len, more)
-            } else {
-                !more || self.queue.is_stopped()
-            }
-        } else {
-            !more
+            None => !more,
         };
         self.tell(queue, tell);
     }
@@ -252,23 +251,26 @@ impl Transmitter {
         self.is_polled() || self.queue.is_stopped()
     }
 
-    /// Puts a packet into the queue, or drops and counts it.
+    /// Puts a packet into the queue, and returns its length, or drops and counts it.
     #[inline]
-    fn add(&self, queue: &mut TxGuard<'_, State>, packet: Packet) -> bool {
-        let Err(error) = queue.vq.add(packet) else {
-            return true;
-        };
-        // A ring that is smaller than a packet has fragments.
-        if error.reason == AddReason::Chain(ChainError::TooLong) {
-            let mut packet = error.token;
-            if packet.skb.linearize() && queue.vq.add(packet).is_ok() {
-                return true;
+    fn add(&self, queue: &mut TxGuard<'_, State>, packet: Option<Packet>) -> Option<u32> {
+        if let Some(packet) = packet {
+            let len = packet.len;
+            let Err(error) = queue.vq.add(packet) else {
+                return Some(len);
+            };
+            // A ring that is smaller than a packet has fragments.
+            if error.reason == AddReason::Chain(ChainError::TooLong) {
+                let mut packet = error.token;
+                if packet.skb.linearize() && queue.vq.add(packet).is_ok() {
+                    return Some(len);
+                }
             }
         }
         self.stats.drops.inc();
         self.stats.fifo_errors.inc();
         self.check_broken(queue);
-        false
+        None
     }
 
     /// Takes what the device has sent out of the queue. As many rounds as packets were in it.

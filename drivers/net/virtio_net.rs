@@ -13,6 +13,7 @@
 //! | [`control`]     | the control queue: commands and their answers              |
 //! | [`filter`]      | which frames the device is to pass on                      |
 //! | [`announce`]    | the device asks for an announcement                        |
+//! | [`offload`]     | checksums and segmentation, the device's work and ours     |
 //! | [`framing`]     | where a packet's header goes                               |
 //! | [`link`]        | the state of the link                                      |
 //! | [`stats`]       | counters                                                   |
@@ -35,6 +36,7 @@ mod framing;
 mod link;
 mod module;
 mod nic;
+mod offload;
 mod rx;
 mod stats;
 mod tx;
@@ -46,6 +48,14 @@ kernel::prelude::module! {
     description: "Network driver for legacy virtio PCI devices",
     license: "GPL",
     params: {
+        csum: bool {
+            default: true,
+            description: "Leave checksums of sent packets to the device from the start",
+        },
+        gso: bool {
+            default: true,
+            description: "Leave segmentation of sent packets to the device from the start",
+        },
         napi_weight: i32 {
             default: 64,
             description: "Most packets of a poll of a receive queue, 1 to 64",

@@ -5,6 +5,7 @@
 #include <linux/mm.h>
 #include <linux/netdevice.h>
 #include <linux/skbuff.h>
+#include <linux/virtio_net.h>
 #include <net/dst.h>
 #include <net/netdev_queues.h>
 #include <net/netdev_rx_queue.h>
@@ -39,6 +40,16 @@ void rust_helper_netdev_set_features(struct net_device *dev, netdev_features_t f
 void rust_helper_netdev_set_hw_features(struct net_device *dev, netdev_features_t features)
 {
 	dev->hw_features = features;
+}
+
+void rust_helper_netdev_set_vlan_features(struct net_device *dev, netdev_features_t features)
+{
+	dev->vlan_features = features;
+}
+
+netdev_features_t rust_helper_netdev_get_features(const struct net_device *dev)
+{
+	return dev->features;
 }
 
 void rust_helper_netdev_add_priv_flags(struct net_device *dev, unsigned int flags)
@@ -244,6 +255,21 @@ bool rust_helper_skb_can_coalesce(struct sk_buff *skb, int i, const struct page 
 int rust_helper_skb_linearize(struct sk_buff *skb)
 {
 	return skb_linearize(skb);
+}
+
+void rust_helper_skb_set_dev(struct sk_buff *skb, struct net_device *dev)
+{
+	skb->dev = dev;
+}
+
+void rust_helper_skb_set_network_header(struct sk_buff *skb, int offset)
+{
+	skb_set_network_header(skb, offset);
+}
+
+int rust_helper_virtio_net_hdr_to_skb(struct sk_buff *skb, const struct virtio_net_hdr *hdr)
+{
+	return virtio_net_hdr_to_skb(skb, hdr, virtio_legacy_is_little_endian());
 }
 
 void rust_helper_skb_tx_timestamp(struct sk_buff *skb)

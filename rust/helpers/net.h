@@ -11,6 +11,7 @@
 
 struct netdev_rx_queue;
 struct page_pool;
+struct virtio_net_hdr;
 
 /* Fields of struct net_device, which the kernel's own bindings know as an opaque name. */
 void rust_helper_netdev_set_parent(struct net_device *dev, struct device *parent);
@@ -20,6 +21,8 @@ void rust_helper_netdev_set_ops(struct net_device *dev, const struct net_device_
 int rust_helper_netif_set_xps_cpus(struct net_device *dev, const struct cpumask *mask, u16 index);
 void rust_helper_netdev_set_features(struct net_device *dev, netdev_features_t features);
 void rust_helper_netdev_set_hw_features(struct net_device *dev, netdev_features_t features);
+void rust_helper_netdev_set_vlan_features(struct net_device *dev, netdev_features_t features);
+netdev_features_t rust_helper_netdev_get_features(const struct net_device *dev);
 void rust_helper_netdev_add_priv_flags(struct net_device *dev, unsigned int flags);
 void rust_helper_netdev_set_mtu(struct net_device *dev, unsigned int mtu);
 void rust_helper_netdev_set_mtu_range(struct net_device *dev, unsigned int min,
@@ -75,6 +78,9 @@ void rust_helper_skb_coalesce_rx_frag(struct sk_buff *skb, int i, int size,
 bool rust_helper_skb_can_coalesce(struct sk_buff *skb, int i, const struct page *page,
 				  int off);
 int rust_helper_skb_linearize(struct sk_buff *skb);
+void rust_helper_skb_set_dev(struct sk_buff *skb, struct net_device *dev);
+void rust_helper_skb_set_network_header(struct sk_buff *skb, int offset);
+int rust_helper_virtio_net_hdr_to_skb(struct sk_buff *skb, const struct virtio_net_hdr *hdr);
 void rust_helper_skb_tx_timestamp(struct sk_buff *skb);
 int rust_helper_skb_release_owners(struct sk_buff *skb);
 void rust_helper_dev_consume_skb_any(struct sk_buff *skb);

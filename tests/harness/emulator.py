@@ -37,6 +37,12 @@ def look_at_trace(t, path, *words):
     return done.stdout
 
 
+def events(path, kind):
+    """The events of one kind in a trace."""
+    with open(path, encoding="ascii") as lines:
+        return [event for event in map(json.loads, lines) if event["event"] == kind]
+
+
 class Emulator:
     """`with Emulator(t, "blk", "--disk", path) as device`: runs it; `device.qemu(...)` attaches it to a guest.
 

@@ -3,16 +3,17 @@
 //! Receive buffers: how large they are, and what of them the device may write.
 //!
 //! Without mergeable buffers each one holds the largest packet, with room around it so that the
-//! packet can be used where it is. Mergeable buffers have the size packets have lately had.
+//! packet can be used where it is; where that is more than a page it goes on in further pieces.
+//! Mergeable buffers have the size packets have lately had.
+
+use kernel::prelude::*;
 
 use crate::{
     framing::Framing,
     kernel_ext::net::{
-        napi::Owned,
         netdev::ETH_HLEN,
         page_pool::{
             LentBuffer,
-            PagePool,
             PoolBuffer, //
         },
         skb::{
@@ -21,7 +22,11 @@ use crate::{
         },
     },
     virtio::{
-        core::net::PacketLen,
+        core::net::{
+            LongBuffer,
+            PacketLen,
+            Room, //
+        },
         virtqueue::{
             Buffers,
             Chain,
@@ -41,59 +46,93 @@ pub(crate) const GOOD_PACKET_LEN: u32 = FRAME_OVERHEAD + 1500;
 /// Buffers end on this boundary, in bytes.
 const ALIGN: u32 = 64;
 
+/// The pieces of a long buffer behind its first one, the one that is filled first at the end.
+pub(super) type Pieces = KVec<LentBuffer>;
+
 /// A buffer in the ring.
-pub(crate) struct Buffer(LentBuffer);
+pub(crate) struct Buffer {
+    first: LentBuffer,
+    further: Pieces,
+}
 
 impl Buffer {
-    /// The buffer, when the device is done with it.
+    /// The buffer and its further pieces, when the device is done with them.
     #[inline]
-    pub(super) fn into_inner(self) -> PoolBuffer {
-        self.0.into_buffer()
+    pub(super) fn into_inner(self) -> (PoolBuffer, Pieces) {
+        (self.first.into_buffer(), self.further)
     }
 }
 
 impl Buffers for Buffer {
     #[inline]
     fn describe<'a>(&'a self, chain: &mut Chain<'a>) -> Result<(), ChainError> {
-        chain.writable(&self.0)
+        chain.writable(&self.first)?;
+        self.further
+            .iter()
+            .rev()
+            .try_for_each(|piece| chain.writable(piece))
     }
 }
 
 /// How large buffers are.
-pub(super) struct Sizing {
+pub(crate) struct Sizing {
     framing: Framing,
     /// The least length of a packet, or part of one, that a buffer has to hold, in bytes.
     least: u32,
     average: PacketLen,
+    /// For buffers of more than a page.
+    long: Option<LongBuffer>,
 }
 
 impl Sizing {
-    /// For packets of up to `packet_len` bytes and a ring of `entries`.
-    pub(super) fn new(framing: Framing, packet_len: u32, entries: u32) -> Self {
-        let least = if framing.mergeable {
-            // A full ring has to hold the largest packet.
-            let whole = packet_len + framing.header_len();
-            let part = whole.div_ceil(entries.max(1));
-            part.saturating_sub(framing.header_len())
-                .clamp(GOOD_PACKET_LEN, PAGE - framing.header_len())
-        } else {
-            packet_len
-        };
-        Self {
+    /// For packets of up to `packet_len` bytes and a ring of `entries`, whose chains go into
+    /// indirect `tables` if they have several descriptors.
+    pub(crate) fn new(framing: Framing, packet_len: u32, entries: u16, tables: bool) -> Self {
+        let mut sizing = Self {
             framing,
-            least,
+            least: packet_len,
             average: PacketLen::default(),
+            long: None,
+        };
+        let header = framing.header_len();
+        if framing.mergeable {
+            // A full ring has to hold the largest packet.
+            let part = (packet_len + header).div_ceil(u32::from(entries).max(1));
+            sizing.least = part
+                .saturating_sub(header)
+                .clamp(GOOD_PACKET_LEN, PAGE - header);
+        } else if sizing.size() > PAGE {
+            sizing.long = Some(LongBuffer::plan(Room {
+                packet: packet_len,
+                reserved: HEADROOM + header + SHARED_INFO_SIZE,
+                split: framing.split() != 0,
+                entries,
+                tables,
+                page: PAGE,
+            }));
+        }
+        sizing
+    }
+
+    /// Pieces of a buffer behind its first one.
+    #[inline]
+    pub(super) fn pieces(&self) -> u16 {
+        self.long.map_or(0, |plan| plan.further)
+    }
+
+    /// Descriptors of the ring that a buffer takes.
+    #[inline]
+    pub(super) fn descriptors(&self) -> u16 {
+        match self.long {
+            Some(plan) => plan.descriptors,
+            None => 1 + u16::from(self.framing.split() != 0),
         }
     }
 
-    /// Descriptors a buffer takes.
-    #[inline]
-    pub(super) fn descriptors(&self) -> u16 {
-        if self.framing.split() == 0 {
-            1
-        } else {
-            2
-        }
+    /// Descriptors of a chain that is to go into an indirect table; 0 if none is.
+    pub(crate) fn table_entries(&self) -> u16 {
+        self.long
+            .map_or(0, |plan| plan.chain(self.framing.split() != 0))
     }
 
     /// The order of the pages that buffers are cut from.
@@ -101,12 +140,14 @@ impl Sizing {
         self.size().div_ceil(PAGE).next_power_of_two().ilog2()
     }
 
-    /// Bytes of the next buffer.
+    /// Bytes of the next buffer, or of each of its pieces.
     #[inline]
     pub(super) fn size(&self) -> u32 {
         let header = self.framing.header_len();
         let size = if self.framing.mergeable {
             header + self.average.clamped(self.least, PAGE - header)
+        } else if let Some(plan) = self.long {
+            plan.piece
         } else {
             (HEADROOM + header + self.least).next_multiple_of(ALIGN) + SHARED_INFO_SIZE
         };
@@ -129,18 +170,27 @@ impl Sizing {
         }
     }
 
-    /// Allocates a buffer; `None` without memory.
+    /// Bytes of a packet that fit in the first piece of a buffer.
     #[inline]
-    pub(super) fn allocate(&self, pool: &mut PagePool, owner: &Owned<'_>) -> Option<Buffer> {
-        let buffer = pool.alloc(self.size(), owner)?;
+    pub(super) fn first_room(&self, buffer: &PoolBuffer) -> u32 {
+        let reserved = HEADROOM + self.framing.header_len() + SHARED_INFO_SIZE;
+        buffer.size().saturating_sub(reserved)
+    }
+
+    /// Makes a buffer whose parts the device may write; `None` for one that is too small.
+    #[inline]
+    pub(super) fn lend(&self, first: PoolBuffer, further: Pieces) -> Option<Buffer> {
+        let header = self.framing.header_len();
         let len = if self.framing.mergeable {
-            buffer.size()
+            first.size()
+        } else if self.long.is_some() {
+            header + self.first_room(&first)
         } else {
-            self.framing.header_len() + self.least
+            header + self.least
         };
-        buffer
+        let first = first
             .lend(self.header_offset(), len, self.framing.split())
-            .ok()
-            .map(Buffer)
+            .ok()?;
+        Some(Buffer { first, further })
     }
 }

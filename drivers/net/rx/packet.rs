@@ -4,7 +4,10 @@
 //! costs the packet it is said of.
 
 use super::{
-    buffers::Buffer,
+    buffers::{
+        Buffer,
+        Pieces, //
+    },
     Receiver, //
 };
 use crate::{
@@ -15,13 +18,18 @@ use crate::{
             netdev_warn, //
         },
         page_pool::PoolBuffer,
-        skb::SkBuff,
+        skb::{
+            SkBuff,
+            VirtioHeader, //
+        },
     },
     virtio::{
         core::net::{
+            BadHeader,
             Checksum,
             Fill,
             Header,
+            Offload,
             MERGEABLE_HEADER_BYTES,
             MIN_FRAME_BYTES, //
         },
@@ -45,18 +53,22 @@ enum Reject {
 /// A used buffer, and how far it is filled.
 struct Filled {
     buffer: PoolBuffer,
+    further: Pieces,
     fill: Fill,
 }
 
 impl From<Used<Buffer>> for Filled {
     #[inline]
     fn from(used: Used<Buffer>) -> Self {
+        let fill = Fill {
+            claimed: used.claimed_len(),
+            writable: used.writable(),
+        };
+        let (buffer, further) = used.token.into_inner();
         Self {
-            fill: Fill {
-                claimed: used.claimed_len(),
-                writable: used.writable(),
-            },
-            buffer: used.token.into_inner(),
+            buffer,
+            further,
+            fill,
         }
     }
 }
@@ -87,14 +99,19 @@ impl Receiver {
     /// Collects the data of a packet.
     #[inline]
     fn packet(&mut self, first: Filled, poll: &Polling<'_>) -> Result<(SkBuff, Header), Reject> {
-        let at = self.sizing.header_offset();
+        let at = self.parts.sizing.header_offset();
         let header_len = self.parts.framing.header_len();
-        let Filled { buffer, fill } = first;
+        let Filled {
+            buffer,
+            further,
+            fill,
+        } = first;
         let (Some(len), Some(wire)) = (
             fill.first(header_len),
             buffer.read::<MERGEABLE_HEADER_BYTES>(at),
         ) else {
-            self.pool.recycle(buffer, poll);
+            self.stock.recycle(buffer, poll);
+            self.stock.keep(further);
             return Err(Reject::Length);
         };
         let mut header = Header::decode(&wire);
@@ -103,25 +120,52 @@ impl Receiver {
         if !self.parts.framing.mergeable {
             // The short header ends before the field.
             header.num_buffers = 0;
-            return match SkBuff::build(buffer, data, len, poll) {
-                Ok(skb) => Ok((skb, header)),
-                Err(buffer) => {
-                    self.pool.recycle(buffer, poll);
-                    Err(Reject::Memory)
-                }
-            };
+            let skb = self.whole(buffer, further, data, len, poll)?;
+            return Ok((skb, header));
         }
         let Some(further) = header.further_buffers(fill) else {
-            self.pool.recycle(buffer, poll);
+            self.stock.recycle(buffer, poll);
             return Err(Reject::Length);
         };
-        let mut skb = self.first_part(buffer, data, len, poll)?;
-        for left in (0..further).rev() {
-            self.next_part(&mut skb, left == 0, poll)?;
-        }
-        self.sizing.observe(skb.len());
-        self.parts.stats.buffer_size.set(self.sizing.size().into());
+        let mut left = further;
+        let skb = self
+            .first_part(buffer, data, len, poll)
+            .and_then(|skb| self.further_parts(skb, &mut left, poll))
+            .inspect_err(|reject| {
+                // They are the device's, as it says, but nobody's packet.
+                if matches!(reject, Reject::Memory) {
+                    self.skip_parts(left, poll);
+                }
+            })?;
+        self.parts.sizing.observe(skb.len());
+        self.parts
+            .stats
+            .buffer_size
+            .set(self.parts.sizing.size().into());
         Ok((skb, header))
+    }
+
+    /// Makes a packet of `len` bytes of a buffer that is not mergeable, from `data` of its first
+    /// piece on.
+    #[inline]
+    fn whole(
+        &mut self,
+        buffer: PoolBuffer,
+        mut further: Pieces,
+        data: u32,
+        len: u32,
+        poll: &Polling<'_>,
+    ) -> Result<SkBuff, Reject> {
+        let in_first = len.min(self.parts.sizing.first_room(&buffer));
+        let result = match SkBuff::build(buffer, data, in_first, poll) {
+            Ok(skb) => append_pieces(skb, &mut further, len - in_first),
+            Err(buffer) => {
+                self.stock.recycle(buffer, poll);
+                Err(Reject::Memory)
+            }
+        };
+        self.stock.keep(further);
+        result
     }
 
     /// Starts a packet with `len` bytes at `data` of its first mergeable buffer.
@@ -142,7 +186,7 @@ impl Receiver {
             buffer
         };
         let Some(mut skb) = SkBuff::alloc(COPY_LEN, poll) else {
-            self.pool.recycle(buffer, poll);
+            self.stock.recycle(buffer, poll);
             return Err(Reject::Memory);
         };
         let copied = if len <= COPY_LEN {
@@ -154,33 +198,73 @@ impl Receiver {
             return Err(Reject::Memory);
         }
         if copied == len {
-            self.pool.recycle(buffer, poll);
+            self.stock.recycle(buffer, poll);
             return Ok(skb);
         }
         match skb.append_fragment(buffer, data + copied, len - copied) {
             Ok(()) => Ok(skb),
-            Err(_) => Err(Reject::Length),
+            Err(_) => Err(Reject::Memory),
         }
     }
 
-    /// Appends the next used buffer to a packet.
+    /// Appends the next `left` used buffers to a packet, and counts them down.
     #[inline]
-    fn next_part(
+    fn further_parts(
         &mut self,
-        skb: &mut SkBuff,
-        is_last: bool,
+        mut skb: SkBuff,
+        left: &mut u16,
         poll: &Polling<'_>,
-    ) -> Result<(), Reject> {
-        let Some(used) = self.parts.vq.pop() else {
-            return Err(Reject::Length);
+    ) -> Result<SkBuff, Reject> {
+        while *left != 0 {
+            let Some(used) = self.parts.vq.pop() else {
+                return Err(Reject::Length);
+            };
+            *left -= 1;
+            let Filled { buffer, fill, .. } = used.into();
+            let Some(len) = fill.further(*left == 0) else {
+                self.stock.recycle(buffer, poll);
+                return Err(Reject::Length);
+            };
+            skb.append_fragment(buffer, 0, len)
+                .map_err(|_| Reject::Memory)?;
+        }
+        Ok(skb)
+    }
+
+    /// Takes the next `left` used buffers, as far as they are there, for a packet that there is no
+    /// memory for.
+    #[cold]
+    fn skip_parts(&mut self, left: u16, poll: &Polling<'_>) {
+        for _ in 0..left {
+            let Some(used) = self.parts.vq.pop() else {
+                return;
+            };
+            self.stock.recycle(used.token.into_inner().0, poll);
+        }
+    }
+
+    /// Takes what the header says about a packet.
+    #[inline]
+    fn apply(&self, skb: &mut SkBuff, header: &Header) -> Result<(), BadHeader> {
+        let Offload { checksum, segments } = header.offload(self.parts.accepted, skb.len())?;
+        if checksum == Checksum::Verified {
+            skb.set_checksum_unnecessary();
+        }
+        if segments.is_none() && !matches!(checksum, Checksum::Partial(_)) {
+            return Ok(());
+        }
+        let header = VirtioHeader {
+            flags: header.flags,
+            gso_type: header.gso_type,
+            gso_size: header.gso_size,
+            csum_start: header.csum_start,
+            csum_offset: header.csum_offset,
         };
-        let Filled { buffer, fill } = used.into();
-        let Some(len) = fill.further(is_last) else {
-            self.pool.recycle(buffer, poll);
-            return Err(Reject::Length);
-        };
-        skb.append_fragment(buffer, 0, len)
-            .map_err(|_| Reject::Length)
+        if skb.set_virtio_header(&header, &self.parts.dev) {
+            Ok(())
+        } else {
+            Err(BadHeader::Packet)
+        }
     }
 
     /// Takes what the header says about a packet and hands it to the stack.
@@ -191,18 +275,9 @@ impl Receiver {
         header: &Header,
         poll: &Polling<'_>,
     ) -> Result<(), Reject> {
-        let sane = match header.checksum() {
-            Some(Checksum::Unchecked) => true,
-            Some(Checksum::Verified) => {
-                skb.set_checksum_unnecessary();
-                true
-            }
-            Some(Checksum::Partial { start, offset }) => skb.set_checksum_partial(start, offset),
-            None => false,
-        };
-        if !sane {
+        if let Err(error) = self.apply(&mut skb, header) {
             if net_ratelimit() {
-                netdev_warn!(self.parts.dev, "bad header: {:?}\n", header);
+                netdev_warn!(self.parts.dev, "bad header ({:?}): {:?}\n", error, header);
             }
             return Err(Reject::Frame);
         }
@@ -212,4 +287,18 @@ impl Receiver {
         poll.gro_receive(packet);
         Ok(())
     }
+}
+
+/// Appends the `left` bytes of a packet that are in the further pieces of its buffer.
+fn append_pieces(mut skb: SkBuff, further: &mut Pieces, mut left: u32) -> Result<SkBuff, Reject> {
+    while left != 0 {
+        let Some(piece) = further.pop() else {
+            return Err(Reject::Length);
+        };
+        let len = piece.len().min(left);
+        left -= len;
+        skb.append_fragment(piece.into_buffer(), 0, len)
+            .map_err(|_| Reject::Memory)?;
+    }
+    Ok(skb)
 }

@@ -4,13 +4,21 @@
 
 #[path = "net/control.rs"]
 pub mod control;
+#[path = "net/long.rs"]
+mod long;
 #[path = "net/offer.rs"]
 mod offer;
+#[path = "net/offload.rs"]
+mod offload;
 #[path = "net/pairs.rs"]
 pub mod pairs;
 
 #[allow(unused_imports)] // Shared source: each module uses a part of it.
+pub use long::*;
+#[allow(unused_imports)] // As above.
 pub use offer::*;
+#[allow(unused_imports)] // As above.
+pub use offload::*;
 
 /// Offsets in the device-specific configuration, in bytes (section 5.1.4).
 pub mod config {
@@ -28,14 +36,6 @@ pub mod config {
 pub const STATUS_LINK_UP: u16 = 1;
 /// Bit of the status word: the driver is to announce itself, with [`F_GUEST_ANNOUNCE`].
 pub const STATUS_ANNOUNCE: u16 = 2;
-
-/// Header flag: the checksum from `csum_start` on is to be completed.
-pub const HDR_F_NEEDS_CSUM: u8 = 1;
-/// Header flag: the device has checked the checksum.
-pub const HDR_F_DATA_VALID: u8 = 2;
-
-/// `gso_type`: an ordinary packet.
-pub const GSO_NONE: u8 = 0;
 
 /// Bytes of the header without mergeable receive buffers.
 pub const HEADER_BYTES: usize = 10;
@@ -71,13 +71,6 @@ impl Header {
         }
     }
 
-    /// The header of a packet that asks the device for nothing, as it stands in memory.
-    ///
-    /// Its `num_buffers` is 0, as it has to be when sending.
-    pub fn plain() -> [u8; MERGEABLE_HEADER_BYTES] {
-        Self::default().encode()
-    }
-
     /// The header as it stands in memory; the last two bytes belong to the longer form alone.
     pub fn encode(&self) -> [u8; MERGEABLE_HEADER_BYTES] {
         let mut wire = [0; MERGEABLE_HEADER_BYTES];
@@ -110,47 +103,6 @@ impl Header {
         }
     }
 }
-
-/// What the device says about the checksums of a received packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Checksum {
-    /// Nothing: the stack checks them.
-    Unchecked,
-    /// The device has checked them.
-    Verified,
-    /// The packet never left the machine: one is still to be filled in.
-    Partial {
-        /// Where checksumming starts, from the start of the packet.
-        start: u16,
-        /// Where the checksum is, from there.
-        offset: u16,
-    },
-}
-
-impl Header {
-    /// What the header of a received packet says about checksums.
-    ///
-    /// Returns `None` for a packet that is larger than the driver has allowed: one that is still
-    /// to be segmented. Whether the places of [`Checksum::Partial`] are in the packet is for the
-    /// caller to check.
-    pub const fn checksum(&self) -> Option<Checksum> {
-        if self.gso_type != GSO_NONE {
-            None
-        } else if self.flags & HDR_F_NEEDS_CSUM != 0 {
-            Some(Checksum::Partial {
-                start: self.csum_start,
-                offset: self.csum_offset,
-            })
-        } else if self.flags & HDR_F_DATA_VALID != 0 {
-            Some(Checksum::Verified)
-        } else {
-            Some(Checksum::Unchecked)
-        }
-    }
-}
-
-/// Bytes of an Ethernet header, the least there is of a packet.
-pub const MIN_FRAME_BYTES: u32 = 14;
 
 /// How far a used receive buffer is filled, by what the device says.
 #[derive(Clone, Copy, Debug)]
@@ -266,33 +218,8 @@ mod tests {
     }
 
     #[test]
-    fn only_one_thing_is_said_about_checksums() {
-        let of = |flags, gso_type| {
-            Header {
-                flags,
-                gso_type,
-                csum_start: 34,
-                csum_offset: 16,
-                ..Header::default()
-            }
-            .checksum()
-        };
-        let partial = Checksum::Partial {
-            start: 34,
-            offset: 16,
-        };
-        assert_eq!(of(0, GSO_NONE), Some(Checksum::Unchecked));
-        assert_eq!(of(HDR_F_DATA_VALID, GSO_NONE), Some(Checksum::Verified));
-        assert_eq!(of(HDR_F_NEEDS_CSUM, GSO_NONE), Some(partial));
-        assert_eq!(of(!0, GSO_NONE), Some(partial));
-        for gso_type in 1..=u8::MAX {
-            assert_eq!(of(HDR_F_NEEDS_CSUM, gso_type), None);
-        }
-    }
-
-    #[test]
     fn a_sent_header_counts_no_buffers() {
-        assert_eq!(Header::plain(), [0; 12]);
+        assert_eq!(Header::for_sending(None, None, 0).encode(), [0; 12]);
     }
 
     /// A buffer of 100 bytes of which the device claims to have written `claimed`.

@@ -63,6 +63,18 @@ pub const FEATURE_SG: u64 = 1 << bindings::NETIF_F_SG_BIT;
 pub const FEATURE_HIGHDMA: u64 = 1 << bindings::NETIF_F_HIGHDMA_BIT;
 /// `NETIF_F_RXCSUM`: received checksums may have been verified.
 pub const FEATURE_RXCSUM: u64 = 1 << bindings::NETIF_F_RXCSUM_BIT;
+/// `NETIF_F_HW_CSUM`: the device completes a checksum, wherever in a packet it is.
+pub const FEATURE_HW_CSUM: u64 = 1 << bindings::NETIF_F_HW_CSUM_BIT;
+/// `NETIF_F_TSO`: the device segments TCP over IPv4.
+pub const FEATURE_TSO: u64 = 1 << bindings::NETIF_F_TSO_BIT;
+/// `NETIF_F_TSO6`: the device segments TCP over IPv6.
+pub const FEATURE_TSO6: u64 = 1 << bindings::NETIF_F_TSO6_BIT;
+/// `NETIF_F_TSO_ECN`: the device segments TCP packets that tell of congestion.
+pub const FEATURE_TSO_ECN: u64 = 1 << bindings::NETIF_F_TSO_ECN_BIT;
+/// `NETIF_F_GSO_ROBUST`: the device checks the headers of what it segments.
+pub const FEATURE_GSO_ROBUST: u64 = 1 << bindings::NETIF_F_GSO_ROBUST_BIT;
+/// `NETIF_F_GRO_HW`: the device hands in segments of a flow as one packet.
+pub const FEATURE_GRO_HW: u64 = 1 << bindings::NETIF_F_GRO_HW_BIT;
 
 /// `NETIF_F_HW_VLAN_CTAG_FILTER`: the device receives frames of the VLANs it was told of alone.
 pub const FEATURE_VLAN_FILTER: u64 = 1 << bindings::NETIF_F_HW_VLAN_CTAG_FILTER_BIT;
@@ -108,12 +120,14 @@ impl Setup {
         Ok(Self(dev))
     }
 
-    /// Sets the features that are on and those the user may toggle.
+    /// Sets the features that are on, for packets with a VLAN tag and without, and those the user
+    /// may toggle.
     pub fn set_features(&mut self, on: u64, toggles: u64) {
         // SAFETY: The device is valid and nobody else knows it.
         unsafe {
             bindings::netdev_set_features(self.0.as_ptr(), on);
             bindings::netdev_set_hw_features(self.0.as_ptr(), toggles);
+            bindings::netdev_set_vlan_features(self.0.as_ptr(), on);
         }
     }
 

@@ -81,6 +81,13 @@ pub trait Operations: Sized + Send + Sync + 'static {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
+    /// The features of the device are to become others: `wanted` instead of `current`.
+    ///
+    /// After an error they stay as they are.
+    fn set_features(&self, _current: u64, _wanted: u64) -> Result {
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
     /// A stopped transmit queue has made no progress for the time given to the watchdog.
     fn tx_timeout(&self, _queue: u16) {
         build_error!(VTABLE_DEFAULT_ERROR)
@@ -117,6 +124,13 @@ impl<T: Operations> Vtable<T> {
         } else {
             None
         },
+        ndo_set_features: if T::HAS_SET_FEATURES {
+            Some(Self::set_features)
+        } else {
+            None
+        },
+        // Whatever the features promise holds for packets with several VLAN tags, too.
+        ndo_features_check: Some(bindings::passthru_features_check),
         ndo_tx_timeout: if T::HAS_TX_TIMEOUT {
             Some(Self::tx_timeout)
         } else {
@@ -246,6 +260,15 @@ impl<T: Operations> Vtable<T> {
         // SAFETY: By the function's requirements.
         let this = unsafe { data::<T>(dev) };
         from_result(|| this.remove_vlan(id).map(|()| 0))
+    }
+
+    /// # Safety
+    ///
+    /// See [`Self::open`].
+    unsafe extern "C" fn set_features(dev: *mut bindings::net_device, wanted: u64) -> c_int {
+        // SAFETY: By the function's requirements.
+        let (this, current) = unsafe { (data::<T>(dev), bindings::netdev_get_features(dev)) };
+        from_result(|| this.set_features(current, wanted).map(|()| 0))
     }
 
     /// # Safety

@@ -36,8 +36,40 @@ pub const SHARED_INFO_SIZE: u32 = bindings::SKB_SHARED_INFO_SIZE as u32;
 /// Bytes that a driver leaves in front of a received packet for the stack.
 pub const HEADROOM: u32 = bindings::SKB_HEADROOM as u32;
 
-/// The least offset a transport header has: that of the smallest network header.
-const MIN_TRANSPORT_OFFSET: u16 = 20;
+/// `SKB_GSO_TCPV4`: the packet is to become TCP segments over IPv4.
+pub const GSO_TCPV4: u32 = bindings::SKB_GSO_TCPV4 as u32;
+/// `SKB_GSO_TCPV6`: the packet is to become TCP segments over IPv6.
+pub const GSO_TCPV6: u32 = bindings::SKB_GSO_TCPV6 as u32;
+/// `SKB_GSO_TCP_ECN`: its TCP header tells of congestion.
+pub const GSO_TCP_ECN: u32 = bindings::SKB_GSO_TCP_ECN as u32;
+
+/// Least bytes of a TCP header, and the offset in it of a byte whose upper half is its length in
+/// units of four bytes.
+const TCP_HEADER: u32 = 20;
+const TCP_DATA_OFFSET: u32 = 12;
+
+/// How a packet is to be cut into segments.
+#[derive(Clone, Copy, Debug)]
+pub struct Gso {
+    /// `SKB_GSO_*`.
+    pub kind: u32,
+    /// Bytes of data of each segment.
+    pub size: u16,
+}
+
+/// What a virtio device says of a packet that it has handed in, `struct virtio_net_hdr`.
+pub struct VirtioHeader {
+    /// `VIRTIO_NET_HDR_F_*`.
+    pub flags: u8,
+    /// `VIRTIO_NET_HDR_GSO_*`.
+    pub gso_type: u8,
+    /// Bytes of data of each segment.
+    pub gso_size: u16,
+    /// Where checksumming starts.
+    pub csum_start: u16,
+    /// Where the checksum is, from there.
+    pub csum_offset: u16,
+}
 
 /// A packet, `struct sk_buff`, with an owner.
 ///
@@ -149,6 +181,47 @@ impl SkBuff {
         unsafe { &*core::ptr::from_ref(self).cast() }
     }
 
+    /// The checksum that is left to the device, if one is: where checksumming starts in the packet,
+    /// and where the checksum is from there, in bytes.
+    #[inline]
+    pub fn partial_checksum(&self) -> Option<(u16, u16)> {
+        // SAFETY: The two halves of the union are the same fields.
+        let headers = unsafe { self.raw().__bindgen_anon_4.headers.as_ref() };
+        if u32::from(headers.ip_summed()) != bindings::CHECKSUM_PARTIAL {
+            return None;
+        }
+        // SAFETY: This half of the union is valid in a packet with that mark.
+        let place = unsafe { headers.__bindgen_anon_1.__bindgen_anon_1 };
+        // CAST: The start counts from the head, and is behind the headroom.
+        let start = place.csum_start.wrapping_sub(self.headroom() as u16);
+        Some((start, place.csum_offset))
+    }
+
+    /// How the device is to cut the packet into segments, if it is.
+    #[inline]
+    pub fn gso(&self) -> Option<Gso> {
+        let info = self.shared_info();
+        (info.gso_size != 0).then_some(Gso {
+            kind: info.gso_type,
+            size: info.gso_size,
+        })
+    }
+
+    /// Bytes of all headers of a TCP packet, up to the data; `None` if the linear part ends before.
+    pub fn tcp_headers_len(&self) -> Option<u32> {
+        // SAFETY: The two halves of the union are the same fields.
+        let headers = unsafe { self.raw().__bindgen_anon_4.headers.as_ref() };
+        // CAST: A headroom that does not fit leads to an offset that is refused.
+        let start = u32::from(headers.transport_header).checked_sub(self.headroom() as u32)?;
+        let end = start + TCP_HEADER;
+        if end > self.head_len() {
+            return None;
+        }
+        // SAFETY: The byte is in the linear part, as just checked.
+        let byte = unsafe { *self.raw().data.add((start + TCP_DATA_OFFSET) as usize) };
+        Some(start + u32::from(byte >> 4) * 4)
+    }
+
     /// Moves all of the packet into its linear part; false without memory for that.
     pub fn linearize(&mut self) -> bool {
         // SAFETY: The packet is valid.
@@ -257,8 +330,8 @@ impl SkBuff {
 
     /// Appends `len` bytes of `buffer`, from `offset` on, without copying.
     ///
-    /// Gives the buffer back when the packet has [`MAX_FRAGS`] fragments, or the buffer less
-    /// bytes.
+    /// A packet with more than [`MAX_FRAGS`] fragments becomes a list. Gives the buffer back when
+    /// there is no memory for that, or when it has less bytes.
     #[inline]
     pub fn append_fragment(
         &mut self,
@@ -270,8 +343,9 @@ impl SkBuff {
         if end > u64::from(buffer.size()) {
             return Err(buffer);
         }
-        let skb = self.skb.as_ptr();
-        let count = c_int::from(self.shared_info().nr_frags);
+        let mut part = self.last_part();
+        // SAFETY: A part of the packet is a valid packet.
+        let mut count = c_int::from(unsafe { (*bindings::skb_shinfo(part.as_ptr())).nr_frags });
         // SAFETY: The buffer is in the linear mapping, and `offset` inside it.
         let (page, at) = unsafe {
             let page = bindings::virt_to_head_page(buffer.data().as_ptr().cast());
@@ -282,23 +356,87 @@ impl SkBuff {
             )
         };
         // CAST: An offset in a page of a pool, a buffer's size and its parts fit in a `c_int`.
-        let (at, len) = (at as c_int, len as c_int);
-        // SAFETY: The packet and the page are valid; `count` is the number of fragments.
-        if count > 0 && unsafe { bindings::skb_can_coalesce(skb, count, page, at) } {
+        let (at, bytes) = (at as c_int, len as c_int);
+        // SAFETY: The part and the page are valid; `count` is the number of fragments.
+        if count > 0 && unsafe { bindings::skb_can_coalesce(part.as_ptr(), count, page, at) } {
+            self.grow(part, len, buffer.size());
             // SAFETY: The bytes follow those of the last fragment, whose reference to the page
             // covers them, so that the buffer's own can be dropped.
-            unsafe { bindings::skb_coalesce_rx_frag(skb, count - 1, len, buffer.size()) };
+            unsafe {
+                bindings::skb_coalesce_rx_frag(part.as_ptr(), count - 1, bytes, buffer.size());
+            }
             return Ok(());
         }
         if count as usize >= MAX_FRAGS {
-            return Err(buffer);
+            let Some(next) = self.append_part() else {
+                return Err(buffer);
+            };
+            (part, count) = (next, 0);
         }
         let (_, size) = buffer.into_raw();
-        // SAFETY: There is room for a fragment; the packet takes over the reference to the page,
+        self.grow(part, len, size);
+        // SAFETY: There is room for a fragment; the part takes over the reference to the page,
         // and returns it to the pool because it is marked so.
-        unsafe { bindings::skb_add_rx_frag(skb, count, page, at, len, size) };
-        self.raw_mut().set_pp_recycle(1);
+        unsafe {
+            bindings::skb_add_rx_frag(part.as_ptr(), count, page, at, bytes, size);
+            (*part.as_ptr()).set_pp_recycle(1);
+        }
         Ok(())
+    }
+
+    /// The part that a fragment is appended to: the packet itself, or the last one of its list.
+    #[inline]
+    fn last_part(&self) -> NonNull<bindings::sk_buff> {
+        let mut part = self.skb;
+        let mut next = self.shared_info().frag_list;
+        while let Some(further) = NonNull::new(next) {
+            part = further;
+            // SAFETY: The list of a packet of ours alone has valid packets, linked this way.
+            next = unsafe { (*part.as_ptr()).__bindgen_anon_1.__bindgen_anon_1.next };
+        }
+        part
+    }
+
+    /// Appends an empty part to the list of the packet; `None` without memory.
+    #[cold]
+    fn append_part(&mut self) -> Option<NonNull<bindings::sk_buff>> {
+        let last = self.last_part();
+        // SAFETY: Any size may be asked for.
+        let part = unsafe {
+            bindings::__alloc_skb(
+                0,
+                bindings::GFP_ATOMIC | bindings::__GFP_NOWARN,
+                0,
+                bindings::NUMA_NO_NODE,
+            )
+        };
+        let part = NonNull::new(part)?;
+        // SAFETY: Both are valid, and the packet's alone; the last part has no next one.
+        unsafe {
+            if last == self.skb {
+                (*bindings::skb_shinfo(last.as_ptr())).frag_list = part.as_ptr();
+            } else {
+                (*last.as_ptr()).__bindgen_anon_1.__bindgen_anon_1.next = part.as_ptr();
+            }
+        }
+        // SAFETY: The part is valid.
+        let truesize = unsafe { part.as_ref() }.truesize;
+        let raw = self.raw_mut();
+        raw.truesize = raw.truesize.wrapping_add(truesize);
+        Some(part)
+    }
+
+    /// Counts `len` bytes more, in a buffer of `size`, for a packet one part of which gets them.
+    #[inline]
+    fn grow(&mut self, part: NonNull<bindings::sk_buff>, len: u32, size: u32) {
+        if part == self.skb {
+            // The functions that add them count them.
+            return;
+        }
+        let raw = self.raw_mut();
+        raw.len = raw.len.wrapping_add(len);
+        raw.data_len = raw.data_len.wrapping_add(len);
+        raw.truesize = raw.truesize.wrapping_add(size);
     }
 
     /// Says that the device has verified the checksums.
@@ -310,26 +448,31 @@ impl SkBuff {
         headers.set_ip_summed(bindings::CHECKSUM_UNNECESSARY as u8);
     }
 
-    /// Says that the checksum from `start` on is still to be filled in, `offset` bytes from
-    /// there.
+    /// Takes over what a virtio device says of the packet: the checksum that is to be filled in and
+    /// the segments that it would have on the wire. `dev` is the device that has received it.
     ///
-    /// Returns false for places that are not inside the packet, which is then to be dropped.
-    #[inline]
-    pub fn set_checksum_partial(&mut self, start: u16, offset: u16) -> bool {
-        let end = u32::from(start) + u32::from(offset) + 2;
-        if start < MIN_TRANSPORT_OFFSET || end > self.len() {
-            return false;
+    /// Returns false when that cannot be, or is not true of the packet, which is then to be
+    /// dropped. The stack checks the headers of a packet again before it is cut.
+    pub fn set_virtio_header(&mut self, header: &VirtioHeader, dev: &NetDevice) -> bool {
+        let raw = bindings::virtio_net_hdr {
+            flags: header.flags,
+            gso_type: header.gso_type,
+            hdr_len: 0,
+            gso_size: header.gso_size,
+            csum_start: header.csum_start,
+            csum_offset: header.csum_offset,
+        };
+        let skb = self.skb.as_ptr();
+        // SAFETY: The packet is valid and not shared; the device outlives its packets because it
+        // waits for its NAPI instances when it is closed. The network header is an offset, which
+        // the last function checks together with all others against the packet's length. Numbers
+        // in a legacy header have the byte order of the guest.
+        // CAST: 14.
+        unsafe {
+            bindings::skb_set_dev(skb, dev.as_ptr());
+            bindings::skb_set_network_header(skb, ETH_HLEN as c_int);
+            bindings::virtio_net_hdr_to_skb(skb, &raw) == 0
         }
-        if end > self.head_len() {
-            // CAST: Not more than twice 65535.
-            let missing = (end - self.head_len()) as c_int;
-            // SAFETY: The packet has that many bytes in fragments, as just checked.
-            if unsafe { bindings::__pskb_pull_tail(self.skb.as_ptr(), missing) }.is_null() {
-                return false;
-            }
-        }
-        // SAFETY: The packet is valid; the function checks both values again.
-        unsafe { bindings::skb_partial_csum_set(self.skb.as_ptr(), start, offset) }
     }
 
     /// Makes the packet ready for the stack, as received by `queue` of `dev`.

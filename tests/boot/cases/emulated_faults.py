@@ -8,7 +8,7 @@ and a disk that interrupt each time they are notified, before there is anything:
 such interrupts as unhandled. A card that never answers a command: that costs a wait and a line of the log once,
 commands fail, frames go on, and the driver can be taken off and bound again.
 
-Rows: T67 N41 N65 N66 N94 H13 H14 H22 H23
+Rows: T67 N41 N51 N52 N65 N66 N94 H13 H14 H22 H23
 """
 
 import re

@@ -3,9 +3,10 @@
 
 The host leaves checksums and segmentation to the guest, and the guest to the host, as far as the driver takes
 it: of 4 MiB each way, with checksums, most goes in packets far larger than a segment. So with mergeable
-buffers and with long ones, on one pair of queues and on two. That needs root.
+buffers and with long ones, on one pair of queues and on two. Of our driver the trace has the headers that say so, and the
+commands that switch large packets off and on. That needs root.
 
-Rows: D34 D36
+Rows: D34 D36 N2 N7 N11 N36 N63
 """
 
 import hashlib
@@ -14,20 +15,46 @@ import subprocess
 import sys
 
 from harness import conformance, devices
-from harness.emulator import Emulator
+from harness.emulator import Emulator, events
 from harness.peer import SERVER
 
 TIMEOUT = 120
 BYTES = 4 << 20
 # Packets if each was one segment.
 SEGMENTS = BYTES // 1448
+NEEDS_CSUM, TCPV4 = 1, 1
+# Ethernet, IP, TCP.
+HEADERS = 14 + 20 + 20
+SET_OFFLOADS = (5, 0)
 
 VARIANTS = {
     "linux": {"driver": "c", "words": ("--queues", 2)},
     "linux-long-buffers": {"driver": "c", "words": ("--features", "-mrg-rxbuf")},
     "linux-segments": {"driver": "c", "words": ("--features", "-guest-tso4,-gso,-host-tso4"), "large": False},
-    "rust": {"driver": "rust", "large": False},
+    "rust": {"driver": "rust"},
+    "rust-long-buffers": {"driver": "rust", "words": ("--features", "-mrg-rxbuf")},
+    "rust-segments": {"driver": "rust", "words": ("--features", "-guest-tso4,-gso,-host-tso4,-guest-tso6,-guest-ufo"),
+                      "large": False},
 }
+
+
+def check_headers(t, trace, large):
+    """What the headers of a trace say, both ways."""
+    headers = events(trace, "header")
+    for sent in (True, False):
+        mine = [header for header in headers if header["sent"] == sent]
+        way = "sent" if sent else "received"
+        t.check(any(header["flags"] & NEEDS_CSUM for header in mine), f"no checksum was left in a packet {way}")
+        cut = [header for header in mine if header["gso_type"]]
+        t.check(bool(cut) == large, f"{len(cut)} packets {way} are to be cut")
+        for header in cut:
+            t.equal([header[name] for name in ("flags", "gso_type", "csum_start", "csum_offset")], [NEEDS_CSUM, TCPV4, 34, 16],
+                    f"fields of {header}")
+            if sent:
+                t.check(HEADERS <= header["hdr_len"] <= HEADERS + 40, f"headers of {header}")
+                t.check(header["gso_size"] <= 1460 and header["bytes"] > header["hdr_len"] + header["gso_size"], f"sizes of {header}")
+    commands = [event for event in events(trace, "command") if (event["class"], event["command"]) == SET_OFFLOADS]
+    t.equal([command["answer"] for command in commands], [0, 0] if large else [], "answers to commands about offloads")
 
 
 def run(t, driver, words=(), large=True):
@@ -36,8 +63,9 @@ def run(t, driver, words=(), large=True):
     data = t.directory / "data"
     data.write_bytes(os.urandom(BYTES))
     wanted = hashlib.sha256(data.read_bytes()).hexdigest()
-    check = "--check" if driver == "c" else "--check=strict"
-    with Emulator(t, "net", "--backend", "tap:tap0", check, *words, own_network=True) as device:
+    trace = t.directory / "trace"
+    check = ("--check",) if driver == "c" else ("--check=strict", "--trace", trace)
+    with Emulator(t, "net", "--backend", "tap:tap0", *check, *words, own_network=True) as device:
         steps = "ip link set lo up; ip addr add 10.9.0.1/24 dev tap0; ip link set tap0 up"
         subprocess.run(device.in_namespace("sh", "-ec", steps), check=True, timeout=10)
         server = subprocess.Popen(device.in_namespace(sys.executable, "-c", SERVER, "10.9.0.1", str(data)),
@@ -55,6 +83,8 @@ def run(t, driver, words=(), large=True):
                 bad = g.sh("""awk '$1 == "Tcp:" { if (!n) n = split($0, name); else for (i = 2; i <= n; i++)
                     if (name[i] == "InCsumErrors") print $i }' /proc/net/snmp""")
                 t.equal(bad, "0", "bad checksums in the guest")
+                if driver == "rust" and large:
+                    g.sh(f"ethtool -K {nic} rx-gro-hw off && ethtool -K {nic} rx-gro-hw on && ping -c 2 -W 5 10.9.0.1")
             t.equal(server.communicate(timeout=20)[0].strip(), wanted, "what the guest sent")
         finally:
             server.kill()
@@ -64,7 +94,9 @@ def run(t, driver, words=(), large=True):
         # An acknowledgement can come for every other segment, or for many at once.
         if large:
             t.check(count < SEGMENTS * 3 // 4, f"{count} frames {way}: no large packets")
-        elif driver == "c":
+        else:
             t.check(count > SEGMENTS, f"{count} frames {way}: large packets")
-    if driver == "c":
+    if driver == "rust":
+        check_headers(t, trace, large)
+    else:
         conformance.compare(t, "virtio_net", device.broken)

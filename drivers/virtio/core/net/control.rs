@@ -46,6 +46,8 @@ pub const VLAN_ADD: Command = Command::new(2, 0, "VLAN_ADD");
 pub const VLAN_DEL: Command = Command::new(2, 1, "VLAN_DEL");
 /// The driver has announced itself; no data.
 pub const ANNOUNCE_ACK: Command = Command::new(3, 0, "ANNOUNCE_ACK");
+/// What the driver takes that is not complete; [`super::guest_offloads`], 8 bytes.
+pub const GUEST_OFFLOADS_SET: Command = Command::new(5, 0, "GUEST_OFFLOADS_SET");
 
 /// Use so many pairs of queues; 2 bytes. With [`super::F_MQ`].
 pub const VQ_PAIRS_SET: Command = Command::new(4, 0, "VQ_PAIRS_SET");
@@ -129,6 +131,7 @@ mod tests {
             (VLAN_DEL, [2, 1]),
             (ANNOUNCE_ACK, [3, 0]),
             (VQ_PAIRS_SET, [4, 0]),
+            (GUEST_OFFLOADS_SET, [5, 0]),
         ];
         for (command, head) in heads {
             assert_eq!(command.head(), head);

@@ -58,6 +58,12 @@ pub const GUEST_GSO: Features = F_GUEST_TSO4
     .with(F_GUEST_ECN)
     .with(F_GUEST_UFO);
 
+/// What the device cuts into packets of the wire.
+pub const HOST_GSO: Features = F_HOST_TSO4
+    .with(F_HOST_TSO6)
+    .with(F_HOST_ECN)
+    .with(F_HOST_UFO);
+
 /// A bit, and those of which it needs one at least. What is needed stands in rows above those
 /// that need it.
 const REQUIREMENTS: [(Features, Features); 17] = [

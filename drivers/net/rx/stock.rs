@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Where receive buffers come from, and where unused ones go.
+
+use kernel::{
+    alloc::flags::__GFP_NOWARN,
+    prelude::*, //
+};
+
+use super::buffers::{
+    Buffer,
+    Pieces,
+    Sizing, //
+};
+use crate::kernel_ext::net::{
+    napi::{
+        Handle,
+        Owned, //
+    },
+    page_pool::{
+        PagePool,
+        PoolBuffer, //
+    },
+};
+
+/// The pages of a queue.
+pub(super) struct Stock {
+    pool: PagePool,
+    /// Pieces of long buffers that packets have left unused.
+    spares: KVec<Pieces>,
+}
+
+impl Stock {
+    /// A stock for a ring of `entries`.
+    pub(super) fn new(napi: &Handle, sizing: &Sizing, entries: u32) -> Result<Self> {
+        let spares = if sizing.pieces() == 0 { 0 } else { entries };
+        Ok(Self {
+            pool: PagePool::new(napi, entries, sizing.page_order())?,
+            spares: KVec::with_capacity(spares as usize, GFP_KERNEL)?,
+        })
+    }
+
+    /// Makes a buffer; `None` without memory.
+    #[inline]
+    pub(super) fn buffer(&mut self, sizing: &Sizing, owner: &Owned<'_>) -> Option<Buffer> {
+        let further = match sizing.pieces() {
+            0 => KVec::new(),
+            count => self.pieces(sizing, count.into(), owner)?,
+        };
+        let first = self.pool.alloc(sizing.size(), owner)?;
+        sizing.lend(first, further)
+    }
+
+    /// The pieces of a long buffer behind its first one.
+    fn pieces(&mut self, sizing: &Sizing, count: usize, owner: &Owned<'_>) -> Option<Pieces> {
+        let mut pieces = match self.spares.pop() {
+            Some(spare) => spare,
+            None => KVec::with_capacity(count, GFP_ATOMIC | __GFP_NOWARN).ok()?,
+        };
+        while pieces.len() < count {
+            let piece = self.pool.alloc(sizing.size(), owner).and_then(|page| {
+                let len = page.size();
+                page.lend(0, len, 0).ok()
+            });
+            let Some(piece) = piece else {
+                self.keep(pieces);
+                return None;
+            };
+            if pieces.push_within_capacity(piece).is_err() {
+                break;
+            }
+        }
+        Some(pieces)
+    }
+
+    /// Takes a buffer back that became no packet.
+    #[inline]
+    pub(super) fn recycle(&mut self, buffer: PoolBuffer, owner: &Owned<'_>) {
+        self.pool.recycle(buffer, owner);
+    }
+
+    /// Takes pieces back that have no part of a packet.
+    #[inline]
+    pub(super) fn keep(&mut self, pieces: Pieces) {
+        if pieces.capacity() != 0 {
+            // There is room for as many as are in the ring at most.
+            let _ = self.spares.push_within_capacity(pieces);
+        }
+    }
+}
