@@ -53,6 +53,7 @@ mod restart;
 #[path = "device/session.rs"]
 mod session;
 
+#[allow(unused_imports)] // Shared source: each module uses a part of it.
 pub use self::{
     live::Live,
     registers::{

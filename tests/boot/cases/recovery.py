@@ -166,7 +166,7 @@ def run(t):
     t.allow(r"I/O error", "requests of disks that fail them")
     with Emulator.several(t, served) as device:
         qemu = [*Emulator.memory(), *(word for name in served for word in device.qemu(name))]
-        with t.boot(args=devices.BARE, qemu=qemu, driver="rust") as g:
+        with t.boot(args=devices.BARE, qemu=qemu, driver="rust", seconds=150) as g:
             disks = Disks(t, g)
             recovered(t, g, disks)
             lying(t, g, disks)
