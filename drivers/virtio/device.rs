@@ -53,7 +53,6 @@ mod restart;
 #[path = "device/session.rs"]
 mod session;
 
-#[allow(unused_imports)] // Shared source: each module uses a part of it.
 pub use self::{
     live::Live,
     registers::{

@@ -49,7 +49,6 @@ use crate::kernel_ext::{
     io::port::PortIo,
     pci::{
         clear_master,
-        disable_intx,
         msix_enabled,
         EnabledDevice,
         PortBar, //
@@ -129,14 +128,6 @@ impl PciLegacy {
     /// any more.
     pub fn set_master(&self, pdev: &pci::Device<Core<'_>>) {
         pdev.set_master();
-    }
-
-    /// Keeps a device quiet that was not reset and that nobody listens to any more: without messages
-    /// it would use its interrupt pin, for what it has to say already, too.
-    pub fn mute(&self) {
-        disable_intx(&self.pdev);
-        // Reading it takes the interrupt back.
-        self.isr();
     }
 
     /// Accesses the registers; `gone` stands for what is read when they are released.

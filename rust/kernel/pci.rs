@@ -62,12 +62,6 @@ pub fn clear_master(pdev: &pci::Device) -> bool {
     is_gone || u32::from(command) & bindings::PCI_COMMAND_MASTER == 0
 }
 
-/// Keeps the device from using its interrupt pin, until that is wanted or the device enabled again.
-pub fn disable_intx(pdev: &pci::Device) {
-    // SAFETY: The reference keeps the device valid.
-    unsafe { bindings::pci_intx(as_raw(pdev), 0) };
-}
-
 /// A device whose memory and I/O decoding is enabled.
 ///
 /// The enable count of the device drops, and with it bus mastering, when this is dropped.

@@ -152,9 +152,6 @@ impl<E: Events> Live<E> {
             dev_err!(self.pdev, "the device does not take a reset\n");
         }
         self.interrupts = None;
-        if !quiesced.as_ref().is_some_and(Quiesced::was_reset) {
-            self.transport.mute();
-        }
         if quiesced.is_some() {
             self.transport.set_status(if self.bound && !self.failed {
                 Status::ACKNOWLEDGE
