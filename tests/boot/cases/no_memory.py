@@ -3,8 +3,8 @@
 
 On the KUnit kernel, which checks locks meanwhile, and fails page allocations that have the network driver on their
 stack. More connections than the ring has buffers for send what nobody reads, so that the pages of used buffers do
-not come back: the ring runs dry, and a device without buffers brings no interrupt that could remind the driver.
-When allocations succeed again, a ping is answered and each connection's data is whole.
+not come back: the ring runs dry, as lost pings show, and a device without buffers brings no interrupt that could remind
+the driver. When allocations succeed again, a ping is answered and each connection's data is whole.
 
 Rows: N38
 """
@@ -12,7 +12,7 @@ Rows: N38
 from harness import devices
 from harness.peer import Peer
 
-TIMEOUT = 180
+TIMEOUT = 240
 SETUP = ("guest:kunit",)
 CONNECTIONS = 16
 AMOUNT = 256 << 10
@@ -40,11 +40,10 @@ def run(t):
                     {{ until [ -e /tmp/go ]; do sleep 0.2; done; sha256sum >/tmp/sum.$number; }} &
             done
             """)
-        g.wait("! ping -c 1 -W 1 10.0.2.2", 40, "the ring runs dry")
+        g.wait("! ping -c 3 -W 2 10.0.2.2", 60, "the ring runs dry")
         t.check(int(g.sh(f"cat {FAIL}/times")) < 1000000000, "no allocation has failed")
-        t.check(g.run("ping -c 2 -W 1 10.0.2.2")[0] != 0, "a ping was answered without buffers")
         g.sh(f"echo 0 >{FAIL}/probability")
-        g.wait("ping -c 1 -W 1 10.0.2.2", 20, "a ping is answered when there is memory")
+        g.wait("ping -c 1 -W 2 10.0.2.2", 30, "a ping is answered when there is memory")
         g.sh("touch /tmp/go")
         g.wait(f"[ \"$(cat /tmp/sum.* 2>/dev/null | wc -l)\" = {CONNECTIONS} ]", 60, "every connection ends")
         sums = sorted(line.split()[0] for line in g.sh("cat /tmp/sum.*").splitlines())
