@@ -35,7 +35,7 @@ driver_of() {
 # Lines of /proc/interrupts of the PCI function ADDRESS: "number count name".
 interrupts_of() {
     [ -d "/sys/bus/pci/devices/$1/msi_irqs" ] || return 0
-    ls "/sys/bus/pci/devices/$1/msi_irqs" | awk '
+    (cd "/sys/bus/pci/devices/$1/msi_irqs" && printf '%s\n' *) | awk '
         NR == FNR { wanted[$1 ":"]; next }
         FNR == 1 { cpus = NF; next }
         $1 in wanted { n = 0; for (i = 2; i <= cpus + 1; i++) n += $i
