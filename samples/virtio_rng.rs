@@ -48,6 +48,7 @@ use virtio::{
         Session,
         Wanted, //
     },
+    queue_name::QueueName,
     shared::Slot,
     virtqueue::{
         Buffers,
@@ -113,7 +114,7 @@ impl Rng {
     /// Creates the queue and everything around it, while the device is being brought up.
     fn new(session: &Session<'_>) -> Result<Arc<Self>> {
         let options = QueueOptions {
-            name: c"input",
+            name: QueueName::single("input"),
             callback: true,
             indirect: 0,
         };

@@ -28,12 +28,16 @@ use crate::{
         Token, //
     },
     virtio::{
-        core::blk::RequestHeader,
+        core::blk::{
+            ReadLengths,
+            RequestHeader, //
+        },
         device::{
             Notifier,
             QueueOptions,
             Session, //
         },
+        queue_name::QueueName,
         transport::Quiesced,
         virtqueue::{
             AddReason,
@@ -60,6 +64,8 @@ struct Ring {
     stopped: bool,
     /// It is known why the queue is broken.
     reported: bool,
+    /// What the lengths that the device reports are good for.
+    lengths: ReadLengths,
     /// The device has finished a request since that was last asked.
     progress: bool,
     /// The device will not work again: requests fail.
@@ -80,7 +86,7 @@ impl Queue {
     /// Creates the queue, for chains of at most `indirect` descriptors in indirect tables.
     pub(crate) fn new(session: &Session<'_>, index: u16, indirect: u16) -> Result<Pin<KBox<Self>>> {
         let options = QueueOptions {
-            name: vector_name(index),
+            name: QueueName::numbered("req", index),
             callback: true,
             indirect,
         };
@@ -92,6 +98,7 @@ impl Queue {
                 frames,
                 stopped: false,
                 reported: false,
+                lengths: ReadLengths::default(),
                 progress: false,
                 given_up: false,
             }),
@@ -297,7 +304,7 @@ impl Ring {
                 return !self.virtqueue.enable_cb();
             };
             self.progress = true;
-            let status = request::result(&used);
+            let status = request::result(&used, &mut self.lengths);
             let request = self.take_apart(used.token);
             done.push(request, status);
         }
@@ -325,14 +332,4 @@ impl Ring {
         }
         Some(violation)
     }
-}
-
-/// The name of a queue's interrupt vector.
-fn vector_name(index: u16) -> &'static CStr {
-    const NAMES: [&CStr; 16] = [
-        c"req.0", c"req.1", c"req.2", c"req.3", c"req.4", c"req.5", c"req.6", c"req.7", c"req.8",
-        c"req.9", c"req.10", c"req.11", c"req.12", c"req.13", c"req.14", c"req.15",
-    ];
-
-    NAMES.get(usize::from(index)).copied().unwrap_or(c"req")
 }

@@ -16,9 +16,9 @@ use crate::{
     },
     virtio::{
         core::blk::{
-            is_whole_read,
             outcome,
             Outcome,
+            ReadLengths,
             RequestHeader,
             RequestType,
             RANGE_F_UNMAP,
@@ -86,13 +86,13 @@ impl Buffers for Token {
 
 /// What became of a request that the device has used.
 ///
-/// The length that the device reports matters for reads alone; see [`is_whole_read`].
+/// The length that the device reports matters for reads alone; see [`ReadLengths`].
 #[inline]
-pub(crate) fn result(used: &Used<Token>) -> BlkStatus {
+pub(crate) fn result(used: &Used<Token>, lengths: &mut ReadLengths) -> BlkStatus {
     let request = &used.token.request;
-    let is_short = || {
+    let mut is_short = || {
         request.op() == Op::Read
-            && !is_whole_read(used.claimed_len(), request.bytes(), used.writable())
+            && !lengths.allow(used.claimed_len(), request.bytes(), used.writable())
     };
     match outcome(used.token.frame.status.read()) {
         Outcome::Done if is_short() => BlkStatus::IO_ERROR,

@@ -3,6 +3,7 @@
 //! The life of a network device: bound, live, an interface of the system, gone.
 
 use kernel::{
+    cpu::nr_cpu_ids,
     device::Core,
     pci,
     prelude::*,
@@ -12,13 +13,20 @@ use kernel::{
 
 use crate::{
     announce::Announcer,
+    channels::Channels,
     control::Control,
     filter::Filter,
     framing::Framing,
     kernel_ext::{
+        cpu::{
+            hotplug::Watch,
+            with_cpus_steady, //
+        },
+        irq::affinity::Affinity,
         net::{
+            ethtool::LinkSettings,
             napi::{
-                Kind,
+                self,
                 Napi, //
             },
             netdev::{
@@ -32,11 +40,14 @@ use crate::{
                 TX_SKB_NO_LINEAR,
                 UNICAST_FILTER, //
             },
+            rtnl::with_rtnl,
             tx::TxQueue,
         },
         workqueue::Deferred,
     },
     link::Link,
+    module::HOTPLUG,
+    module_parameters,
     nic::{
         Address,
         LinkTask,
@@ -72,6 +83,7 @@ use crate::{
             net::{
                 config,
                 consistent,
+                pairs,
                 F_CSUM,
                 F_CTRL_GUEST_OFFLOADS,
                 F_CTRL_MAC_ADDR,
@@ -83,6 +95,7 @@ use crate::{
                 F_GUEST_ANNOUNCE,
                 F_GUEST_CSUM,
                 F_MAC,
+                F_MQ,
                 F_MRG_RXBUF,
                 F_MTU,
                 F_STATUS,
@@ -100,6 +113,7 @@ use crate::{
             Session,
             Wanted, //
         },
+        queue_name::QueueName,
     },
 };
 
@@ -121,12 +135,15 @@ const FEATURES: Features = RING
     .with(F_CTRL_VLAN)
     .with(F_CTRL_RX_EXTRA)
     .with(F_GUEST_ANNOUNCE)
+    .with(F_MQ)
     .with(F_CTRL_MAC_ADDR);
 
 /// A bound network device.
 ///
 /// Dropped when the driver is unbound from it, or when it could not be set up altogether.
 pub(crate) struct Card {
+    /// Has the CPUs shared out anew when others are online.
+    watch: Option<Pin<KBox<Watch<Channels>>>>,
     registration: Option<Registration<Nic>>,
     live: Live<Nic>,
 }
@@ -142,31 +159,52 @@ impl Card {
         };
         let live = bring_up(pdev, &wanted, |session| Builder::new(pdev, session)?.nic())?;
         let mut card = Self {
+            watch: None,
             registration: None,
             live,
         };
         // The interface can be opened as soon as it is registered.
         card.live.driver_ok();
         let nic = card.live.events().clone();
+        nic.channels.set_vectors(card.vectors()?);
+        with_rtnl(|rtnl| nic.channels.start(rtnl))?;
         nic.dev.set_carrier(false);
         if nic.dev.has_random_address() {
             // A device that does not take it may still pass frames for it on.
             let _ = nic.tell_address(&nic.dev.address());
         }
-        let dev = nic.dev.clone();
+        let (dev, channels) = (nic.dev.clone(), nic.channels.clone());
         card.registration = Some(if card.live.features().contains(F_MRG_RXBUF) {
             Registration::with_rx_attribute(dev, nic)?
         } else {
             Registration::new(dev, nic)?
         });
+        card.watch = Some(KBox::pin_init(
+            Watch::new(&HOTPLUG, channels.clone()),
+            GFP_KERNEL,
+        )?);
+        with_cpus_steady(|cpus| channels.spread(cpus));
         card.live.bound();
         Ok(card)
+    }
+
+    /// What says which CPUs handle the interrupts of each pair; empty if they share a vector.
+    fn vectors(&self) -> Result<KVec<[Arc<Affinity>; 2]>> {
+        let mut vectors = KVec::new();
+        for pair in 0..self.live.events().channels.most() {
+            let of = |queue| self.live.queue_affinity(queue).cloned();
+            if let (Some(rx), Some(tx)) = (of(pairs::rx_queue(pair)), of(pairs::tx_queue(pair))) {
+                vectors.push([rx, tx], GFP_KERNEL)?;
+            }
+        }
+        Ok(vectors)
     }
 }
 
 impl Drop for Card {
-    /// The order of teardown: no packets any more, no use of the queues, reset, memory.
+    /// The order of teardown: nobody who changes the queues, no packets any more, no use of the queues, reset, memory.
     fn drop(&mut self) {
+        self.watch = None;
         self.registration = None;
         self.live.events().break_queues();
         if let Some(proof) = self.live.shut_down() {
@@ -175,14 +213,19 @@ impl Drop for Card {
     }
 }
 
-/// Leaves out an MTU that no interface can have, and what lacks another feature that it needs.
+/// Leaves out an MTU that no interface can have, pairs of queues that no device can have, and what
+/// lacks another feature that it needs.
+///
+/// Without MQ there is one pair, and the control queue comes right after it.
 fn validate(features: Features, config: &Config) -> Features {
-    let features = consistent(features);
+    let mut features = consistent(features);
     if features.contains(F_MTU) && u32::from(config.read_u16(config::MTU)) < MIN_MTU {
-        features.without(F_MTU)
-    } else {
-        features
+        features = features.without(F_MTU);
     }
+    if features.contains(F_MQ) && !pairs::can_be(config.read_u16(config::MAX_VIRTQUEUE_PAIRS)) {
+        features = features.without(F_MQ);
+    }
+    features
 }
 
 /// Makes the interface while the device is being brought up.
@@ -193,6 +236,8 @@ struct Builder<'a> {
     framing: Framing,
     /// The MTU the device advises, in bytes.
     mtu: Option<u32>,
+    /// The pairs of queues that the device has.
+    pairs: u16,
 }
 
 impl<'a> Builder<'a> {
@@ -208,12 +253,22 @@ impl<'a> Builder<'a> {
         } else {
             None
         };
+        let pairs = if features.contains(F_MQ) {
+            session.config().read_u16(config::MAX_VIRTQUEUE_PAIRS)
+        } else {
+            1
+        };
+        if !pairs::can_be(pairs) {
+            dev_err!(pdev, "the device's pairs of queues have become {}\n", pairs);
+            return Err(EINVAL);
+        }
         Ok(Self {
             pdev,
             session,
             features,
             framing: Framing::new(features),
             mtu,
+            pairs,
         })
     }
 
@@ -235,7 +290,10 @@ impl<'a> Builder<'a> {
             pairs.push(self.pair(number, &dev, &link)?, GFP_KERNEL)?;
         }
         let control = self.control(&dev)?;
+        let several = self.features.contains(F_MQ);
         let nic = Nic {
+            channels: Channels::new(dev.clone(), control.clone().filter(|_| several))?,
+            settings: LinkSettings::new(),
             address: match &control {
                 Some(control) if self.features.contains(F_CTRL_MAC_ADDR) => {
                     Address::Command(control.clone())
@@ -284,7 +342,7 @@ impl<'a> Builder<'a> {
 
     /// Allocates the interface and says what it can.
     fn net_device(&self) -> Result<Arc<NetDevice>> {
-        let mut setup = Setup::new(self.pdev.as_ref(), 1)?;
+        let mut setup = Setup::new(self.pdev.as_ref(), pairs::usable(self.pairs, nr_cpu_ids()))?;
         setup.add_priv_flags(LIVE_ADDR_CHANGE | TX_SKB_NO_LINEAR | UNICAST_FILTER);
         let choice = Choice {
             csum: crate::module_parameters::csum.value(),
@@ -324,9 +382,9 @@ impl<'a> Builder<'a> {
         if !self.features.contains(F_CTRL_VQ) {
             return Ok(None);
         }
-        let queue = Pair::control_queue(dev.queues());
+        let queue = pairs::control_queue(self.pairs);
         let options = QueueOptions {
-            name: c"control",
+            name: QueueName::single("control"),
             callback: false,
             indirect: 0,
         };
@@ -347,28 +405,34 @@ impl<'a> Builder<'a> {
 
     /// Makes a pair of queues.
     fn pair(&self, number: u16, dev: &Arc<NetDevice>, link: &Arc<Link>) -> Result<Pair> {
-        let tx_queue = Pair::tx_queue(number);
+        let tx_queue = pairs::tx_queue(number);
         let options = QueueOptions {
-            name: c"output.0",
+            name: QueueName::numbered("output", number),
             callback: true,
             indirect: MAX_DESCRIPTORS,
         };
         let vq = self.session.virtqueue(tx_queue, &options)?;
         let tx_progress = vq.progress();
-        let tx_poll = Napi::new(dev.clone(), Kind::Transmit, |napi| {
-            let tx = Transmitter::new(
-                vq,
-                |state| TxQueue::new(dev.clone(), number, state),
-                napi,
-                self.session.notifier(tx_queue),
-                self.framing,
-                link.clone(),
-            )?;
-            Ok(TxPoll(tx))
-        })?;
+        let tx_poll = Napi::new(
+            dev.clone(),
+            napi::Queue::Transmit(number),
+            napi::WEIGHT,
+            |napi| {
+                let tx = Transmitter::new(
+                    vq,
+                    |state| TxQueue::new(dev.clone(), number, state),
+                    napi,
+                    self.session.notifier(tx_queue),
+                    self.framing,
+                    link.clone(),
+                )?;
+                Ok(TxPoll(tx))
+            },
+        )?;
         let tx = tx_poll.with_disabled(|poll, _| poll.0.clone())?;
+        tx.set_polled(module_parameters::napi_tx.value());
 
-        let rx_queue = Pair::rx_queue(number);
+        let rx_queue = pairs::rx_queue(number);
         let sizing = Sizing::new(
             self.framing,
             self.packet_len(),
@@ -376,7 +440,7 @@ impl<'a> Builder<'a> {
             self.features.contains(INDIRECT_DESC),
         );
         let options = QueueOptions {
-            name: c"input.0",
+            name: QueueName::numbered("input", number),
             callback: true,
             indirect: sizing.table_entries(),
         };
@@ -396,7 +460,8 @@ impl<'a> Builder<'a> {
             tx: tx.clone(),
             stats: rx_stats.clone(),
         };
-        let rx = Napi::new(dev.clone(), Kind::Receive, |napi| {
+        let weight = u16::try_from(module_parameters::napi_weight.value()).unwrap_or(1);
+        let rx = Napi::new(dev.clone(), napi::Queue::Receive(number), weight, |napi| {
             Receiver::new(parts, napi)
         })?;
         Ok(Pair {

@@ -9,10 +9,16 @@ use kernel::{
 };
 
 use crate::{
-    kernel_ext::net::ethtool::{
-        DriverInfo,
-        Operations,
-        RingSizes, //
+    kernel_ext::net::{
+        ethtool::{
+            Channels,
+            Coalescing,
+            DriverInfo,
+            LinkSettings,
+            Operations,
+            RingSizes, //
+        },
+        rtnl::Rtnl,
     },
     nic::{
         Nic,
@@ -94,6 +100,64 @@ impl Operations for Nic {
             })
     }
 
+    fn set_ring_sizes(&self, wanted: RingSizes) -> Result {
+        // The legacy interface has no word for it.
+        if wanted == self.ring_sizes() {
+            Ok(())
+        } else {
+            Err(EOPNOTSUPP)
+        }
+    }
+
+    fn channels(&self) -> Channels {
+        Channels {
+            current: self.channels.current(),
+            most: self.channels.most(),
+        }
+    }
+
+    fn set_channels(&self, wanted: u16, rtnl: &Rtnl<'_>) -> Result {
+        self.use_pairs(wanted, rtnl)
+    }
+
+    fn link_settings(&self) -> &LinkSettings {
+        &self.settings
+    }
+
+    fn coalescing(&self, pair: Option<u16>) -> Result<Coalescing> {
+        let pair = self.pairs.get(usize::from(pair.unwrap_or(0)));
+        Ok(Coalescing {
+            rx_frames: 1,
+            tx_frames: pair.ok_or(EINVAL)?.tx.is_polled().into(),
+            ..Coalescing::default()
+        })
+    }
+
+    fn set_coalescing(&self, pair: Option<u16>, wanted: &Coalescing) -> Result {
+        let pairs = match pair {
+            Some(pair) => {
+                let pair = self.pairs.get(usize::from(pair)).ok_or(EINVAL)?;
+                core::slice::from_ref(pair)
+            }
+            None => self.pairs.as_slice(),
+        };
+        let polled = wanted.tx_frames != 0;
+        if self.dev.is_running() && pairs.iter().any(|pair| pair.tx.is_polled() != polled) {
+            return Err(EBUSY);
+        }
+        // A legacy device interrupts when a queue asks it to.
+        if wanted.rx_usecs != 0 || wanted.tx_usecs != 0 || wanted.adaptive_rx {
+            return Err(EOPNOTSUPP);
+        }
+        if wanted.rx_frames != 1 || wanted.tx_frames > 1 {
+            return Err(EINVAL);
+        }
+        for pair in pairs {
+            pair.tx.set_polled(polled);
+        }
+        Ok(())
+    }
+
     fn statistics(&self, visit: &mut dyn FnMut(fmt::Arguments<'_>, u64)) {
         for (name, value) in total(&self.pairs, rx_values) {
             visit(fmt!("rx_{name}"), value);
@@ -101,12 +165,12 @@ impl Operations for Nic {
         for (name, value) in total(&self.pairs, tx_values) {
             visit(fmt!("tx_{name}"), value);
         }
-        for (index, pair) in self.pairs.iter().enumerate() {
+        for (index, pair) in self.pairs_in_use().iter().enumerate() {
             for (name, value) in Iterator::chain(rx_values(pair).into_iter(), rx_extra(pair)) {
                 visit(fmt!("rx{index}_{name}"), value);
             }
         }
-        for (index, pair) in self.pairs.iter().enumerate() {
+        for (index, pair) in self.pairs_in_use().iter().enumerate() {
             for (name, value) in Iterator::chain(tx_values(pair).into_iter(), tx_extra(pair)) {
                 visit(fmt!("tx{index}_{name}"), value);
             }

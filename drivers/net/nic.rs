@@ -10,11 +10,13 @@ use kernel::{
 
 use crate::{
     announce::Announcer,
+    channels::Channels,
     control::Control,
     filter::Filter,
     kernel_ext::{
         net::{
             addr_list::RxMode,
+            ethtool::LinkSettings,
             napi::Napi,
             netdev::{
                 net_ratelimit,
@@ -23,6 +25,12 @@ use crate::{
                 ETH_ALEN, //
             },
             ops::Operations,
+            queue_stats::{
+                QueueStats,
+                RxQueueStats,
+                TxQueueStats, //
+            },
+            rtnl::Rtnl,
             rx_queue::RxQueueAttribute,
             skb::SkBuff,
             stats::LinkStats,
@@ -44,7 +52,8 @@ use crate::{
     virtio::{
         core::net::{
             config,
-            control::MAC_ADDR_SET, //
+            control::MAC_ADDR_SET,
+            pairs::pair_of, //
         },
         device::{
             Config,
@@ -54,9 +63,6 @@ use crate::{
         virtqueue::Progress,
     },
 };
-
-/// Queues of a pair: the receive queue comes first.
-const QUEUES_PER_PAIR: u16 = 2;
 
 /// A receive and a transmit queue, which share nothing with other pairs.
 pub(crate) struct Pair {
@@ -71,19 +77,23 @@ pub(crate) struct Pair {
 }
 
 impl Pair {
-    /// The number of the receive queue of pair `pair`.
-    pub(crate) fn rx_queue(pair: u16) -> u16 {
-        pair * QUEUES_PER_PAIR
+    /// What the receive queue has counted, as netlink has it.
+    fn rx_totals(&self) -> RxQueueStats {
+        RxQueueStats {
+            packets: self.rx_stats.packets.get(),
+            bytes: self.rx_stats.bytes.get(),
+        }
     }
 
-    /// The number of the transmit queue of pair `pair`.
-    pub(crate) fn tx_queue(pair: u16) -> u16 {
-        pair * QUEUES_PER_PAIR + 1
-    }
-
-    /// The number of the control queue of a device with so many pairs.
-    pub(crate) fn control_queue(pairs: u16) -> u16 {
-        pairs * QUEUES_PER_PAIR
+    /// What the transmit queue has counted.
+    fn tx_totals(&self) -> TxQueueStats {
+        let stats = self.tx.stats();
+        TxQueueStats {
+            packets: stats.packets.get(),
+            bytes: stats.bytes.get(),
+            stop: stats.stops.get(),
+            wake: stats.wakes.get(),
+        }
     }
 }
 
@@ -100,7 +110,10 @@ pub(crate) enum Address {
 /// A network interface.
 pub(crate) struct Nic {
     pub(crate) dev: Arc<NetDevice>,
+    /// All pairs that can be used.
     pub(crate) pairs: KVec<Pair>,
+    pub(crate) channels: Arc<Channels>,
+    pub(crate) settings: LinkSettings,
     pub(crate) link: Arc<Link>,
     pub(crate) link_work: Pin<KBox<Deferred<LinkTask>>>,
     pub(crate) address: Address,
@@ -136,6 +149,23 @@ impl Nic {
             Address::Untold => {}
         }
         Ok(())
+    }
+
+    /// The pairs that are in use.
+    pub(crate) fn pairs_in_use(&self) -> &[Pair] {
+        let current = self.channels.current().into();
+        self.pairs.get(..current).unwrap_or_default()
+    }
+
+    /// Uses another number of pairs.
+    pub(crate) fn use_pairs(&self, wanted: u16, rtnl: &Rtnl<'_>) -> Result {
+        if self.dev.is_running() {
+            // The poll fills the rings of those that were not in use.
+            for pair in self.pairs.iter().take(wanted.into()) {
+                pair.rx.kick();
+            }
+        }
+        self.channels.set(wanted, rtnl)
     }
 
     /// Looks soon whether the device asks for an announcement.
@@ -179,10 +209,11 @@ impl Nic {
 impl Events for Nic {
     #[inline]
     fn queue_interrupt(&self, queue: u16) -> bool {
-        let Some(pair) = self.pairs.get(usize::from(queue / QUEUES_PER_PAIR)) else {
+        let (pair, receives) = pair_of(queue);
+        let Some(pair) = self.pairs.get(usize::from(pair)) else {
             return false;
         };
-        let (progress, poll) = if queue % QUEUES_PER_PAIR == 0 {
+        let (progress, poll) = if receives {
             (&pair.rx_progress, pair.rx.handle())
         } else {
             (&pair.tx_progress, pair.tx_poll.handle())
@@ -202,13 +233,18 @@ impl Events for Nic {
 
 #[vtable]
 impl Operations for Nic {
-    fn open(&self) -> Result {
-        for pair in &self.pairs {
+    fn open(&self, rtnl: &Rtnl<'_>) -> Result {
+        for pair in self.pairs_in_use() {
             // What there is no memory for now, the first poll asks for again.
             let _ = pair.rx.with_disabled(|rx, owner| rx.refill(owner))?;
-            pair.rx.enable();
-            pair.tx_poll.enable();
-            // The device may have filled the ring before polls were enabled.
+        }
+        // All are polled, so that nothing is left in a queue that is not used any more.
+        for pair in &self.pairs {
+            pair.rx.enable(rtnl);
+            pair.tx_poll.enable(rtnl);
+        }
+        // The device may have filled the rings before polls were enabled.
+        for pair in self.pairs_in_use() {
             pair.rx.kick();
             pair.tx_poll.kick();
         }
@@ -217,11 +253,11 @@ impl Operations for Nic {
         Ok(())
     }
 
-    fn stop(&self) {
+    fn stop(&self, rtnl: &Rtnl<'_>) {
         self.link_work.cancel();
         for pair in &self.pairs {
-            pair.tx_poll.disable();
-            pair.rx.disable();
+            pair.tx_poll.disable(rtnl);
+            pair.rx.disable(rtnl);
         }
         self.dev.set_carrier(false);
     }
@@ -290,6 +326,32 @@ impl Operations for Nic {
         if net_ratelimit() {
             netdev_warn!(self.dev, "the device does not send on queue {}\n", queue);
         }
+    }
+}
+
+impl QueueStats for Nic {
+    fn rx_queue(&self, queue: u16) -> RxQueueStats {
+        let pair = self.pairs.get(usize::from(queue));
+        pair.map_or_else(RxQueueStats::default, Pair::rx_totals)
+    }
+
+    fn tx_queue(&self, queue: u16) -> TxQueueStats {
+        let pair = self.pairs.get(usize::from(queue));
+        pair.map_or_else(TxQueueStats::default, Pair::tx_totals)
+    }
+
+    fn base(&self) -> (RxQueueStats, TxQueueStats) {
+        let mut sum = (RxQueueStats::default(), TxQueueStats::default());
+        for pair in self.pairs.iter().skip(self.pairs_in_use().len()) {
+            let (rx, tx) = (pair.rx_totals(), pair.tx_totals());
+            sum.0.packets += rx.packets;
+            sum.0.bytes += rx.bytes;
+            sum.1.packets += tx.packets;
+            sum.1.bytes += tx.bytes;
+            sum.1.stop += tx.stop;
+            sum.1.wake += tx.wake;
+        }
+        sum
     }
 }
 

@@ -8,7 +8,13 @@
 
 use kernel::{
     prelude::*,
-    sync::Arc, //
+    sync::{
+        atomic::{
+            ordering::Relaxed,
+            Atomic, //
+        },
+        Arc, //
+    },
 };
 
 use crate::{
@@ -70,12 +76,14 @@ pub(crate) struct Packet {
     /// Bytes without header.
     len: u32,
     header: HeaderPlace,
+    /// Byte queue limits count it.
+    limited: bool,
 }
 
 impl Packet {
     /// Gives a packet its header; `None`, and the packet is dropped, if there is none for it.
     #[inline]
-    fn new(mut skb: SkBuff, framing: Framing) -> Option<Self> {
+    fn new(mut skb: SkBuff, framing: Framing, limited: bool) -> Option<Self> {
         let len = skb.len();
         let header = offload::header(&skb)?.encode();
         let bytes = header
@@ -91,7 +99,12 @@ impl Packet {
                 HeaderPlace::Control
             }
         };
-        Some(Self { skb, len, header })
+        Some(Self {
+            skb,
+            len,
+            header,
+            limited,
+        })
     }
 }
 
@@ -126,6 +139,9 @@ pub(crate) struct Transmitter {
     reserve: u16,
     /// Entries of the ring.
     size: u16,
+    /// Sent packets are given back by the poll. Otherwise they lose their owners when they are
+    /// sent, and are given back with the next one. Changes while the interface is closed.
+    polled: Atomic<u32>,
     link: Arc<Link>,
     stats: TxStats,
 }
@@ -151,6 +167,7 @@ impl Transmitter {
             framing,
             reserve: MAX_DESCRIPTORS.min(size),
             size,
+            polled: Atomic::new(1),
             link,
             stats: TxStats::default(),
         };
@@ -167,6 +184,17 @@ impl Transmitter {
         self.size
     }
 
+    /// Whether sent packets are given back by the poll.
+    #[inline]
+    pub(crate) fn is_polled(&self) -> bool {
+        self.polled.load(Relaxed) != 0
+    }
+
+    /// Says how sent packets are given back, while the interface is closed.
+    pub(crate) fn set_polled(&self, polled: bool) {
+        self.polled.store(polled.into(), Relaxed);
+    }
+
     /// Sends a packet, or drops it.
     #[inline]
     pub(crate) fn send(&self, mut skb: SkBuff, held: &mut Transmit<'_>) {
@@ -175,27 +203,52 @@ impl Transmitter {
             return;
         };
         queue.vq.disable_cb();
+        let polled = self.is_polled();
+        if !polled {
+            self.clean(&mut queue, None);
+        }
         skb.tx_timestamp();
-        let tell = match self.add(&mut queue, Packet::new(skb, self.framing)) {
+        if !polled && !skb.orphan() {
+            self.stats.drops.inc();
+            return self.tell(queue, !more);
+        }
+        let packet = Packet::new(skb, self.framing, polled);
+        let tell = match self.add(&mut queue, packet) {
             Some(len) => {
                 if queue.vq.free() < self.reserve {
                     self.queue.stop();
                     self.stats.stops.inc();
                 }
-                queue.sent(len, more)
+                if polled {
+                    queue.sent(len, more)
+                } else {
+                    !more || self.queue.is_stopped()
+                }
             }
             None => !more,
         };
-        if !tell {
+        self.tell(queue, tell);
+    }
+
+    /// Tells the device, if it is time to, of what is in the queue.
+    #[inline]
+    fn tell(&self, mut queue: TxGuard<'_, State>, now: bool) {
+        if !now {
             return;
         }
         if queue.vq.kick_prepare() {
             self.notifier.notify();
             self.stats.kicks.inc();
         }
-        if !queue.vq.enable_cb_delayed() {
+        if self.wants_interrupt() && !queue.vq.enable_cb_delayed() {
             self.napi.schedule();
         }
+    }
+
+    /// Whether anybody waits for packets to be sent.
+    #[inline]
+    fn wants_interrupt(&self) -> bool {
+        self.is_polled() || self.queue.is_stopped()
     }
 
     /// Puts a packet into the queue, and returns its length, or drops and counts it.
@@ -222,17 +275,33 @@ impl Transmitter {
 
     /// Takes what the device has sent out of the queue. As many rounds as packets were in it.
     #[inline]
-    fn clean(&self, queue: &mut TxGuard<'_, State>, poll: &Polling<'_>) {
+    fn clean(&self, queue: &mut TxGuard<'_, State>, poll: Option<&Polling<'_>>) {
         let (mut packets, mut bytes) = (0_u32, 0_u32);
+        let (mut limited, mut limited_bytes) = (0_u32, 0_u32);
         while let Some(used) = queue.vq.pop() {
+            let Packet {
+                skb,
+                len,
+                limited: is_limited,
+                ..
+            } = used.token;
             packets += 1;
-            bytes = bytes.wrapping_add(used.token.len);
-            poll.consume(used.token.skb);
+            bytes = bytes.wrapping_add(len);
+            if is_limited {
+                limited += 1;
+                limited_bytes = limited_bytes.wrapping_add(len);
+            }
+            match poll {
+                Some(poll) => poll.consume(skb),
+                None => skb.consume(),
+            }
         }
         if packets != 0 {
             self.stats.packets.add(packets.into());
             self.stats.bytes.add(bytes.into());
-            queue.completed(packets, bytes);
+        }
+        if limited != 0 {
+            queue.completed(limited, limited_bytes);
         }
         if !self.check_broken(queue) && queue.vq.free() >= self.reserve && self.queue.is_stopped() {
             self.stats.wakes.inc();
@@ -243,6 +312,9 @@ impl Transmitter {
     /// Cleans the queue in passing, from the poll of the receiving half.
     #[inline]
     pub(crate) fn clean_in_passing(&self, poll: &Polling<'_>) {
+        if !self.is_polled() {
+            return;
+        }
         let Some(mut queue) = self.queue.try_lock(poll) else {
             return;
         };
@@ -250,7 +322,7 @@ impl Transmitter {
             return;
         }
         queue.vq.disable_cb();
-        self.clean(&mut queue, poll);
+        self.clean(&mut queue, Some(poll));
         if !queue.vq.enable_cb_delayed() {
             self.napi.schedule();
         }
@@ -295,8 +367,8 @@ impl Poll for TxPoll {
     fn poll(&mut self, poll: &Polling<'_>) -> Polled {
         let mut queue = self.0.queue.lock(poll);
         queue.vq.disable_cb();
-        self.0.clean(&mut queue, poll);
-        if queue.vq.enable_cb() {
+        self.0.clean(&mut queue, Some(poll));
+        if !self.0.wants_interrupt() || queue.vq.enable_cb() {
             Polled::Done(0)
         } else {
             Polled::Again

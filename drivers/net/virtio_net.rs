@@ -4,10 +4,12 @@
 //!
 //! | Room            | What is in it                                              |
 //! |-----------------|------------------------------------------------------------|
+//! | [`module`]      | what exists once                                           |
 //! | [`device`]      | probe, set-up, teardown                                    |
 //! | [`nic`]         | the interface: callbacks of the network core, interrupts   |
 //! | [`rx`]          | receiving: buffers, packets, the receive poll              |
 //! | [`tx`]          | sending: packets, stop and wake, the transmit poll         |
+//! | [`channels`]    | pairs of queues in use, and the CPUs that use them         |
 //! | [`control`]     | the control queue: commands and their answers              |
 //! | [`filter`]      | which frames the device is to pass on                      |
 //! | [`announce`]    | the device asks for an announcement                        |
@@ -25,20 +27,22 @@ mod kernel_ext;
 mod virtio;
 
 mod announce;
+mod channels;
 mod control;
 mod device;
 mod ethtool;
 mod filter;
 mod framing;
 mod link;
+mod module;
 mod nic;
 mod offload;
 mod rx;
 mod stats;
 mod tx;
 
-kernel::module_pci_driver! {
-    type: device::NetDriver,
+kernel::prelude::module! {
+    type: module::NetModule,
     name: "rvirtio_net",
     authors: ["The rvirtio developers"],
     description: "Network driver for legacy virtio PCI devices",
@@ -51,6 +55,14 @@ kernel::module_pci_driver! {
         gso: bool {
             default: true,
             description: "Leave segmentation of sent packets to the device from the start",
+        },
+        napi_weight: i32 {
+            default: 64,
+            description: "Most packets of a poll of a receive queue, 1 to 64",
+        },
+        napi_tx: bool {
+            default: true,
+            description: "Whether sent packets are given back by interrupt; else with the next one",
         },
     },
 }

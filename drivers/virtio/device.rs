@@ -59,12 +59,14 @@ pub use self::{
         Config,
         Notifier, //
     },
-    restart::Changed,
     session::{
         QueueOptions,
         Session, //
     },
 };
+
+#[allow(unused_imports)] // Shared source: each module uses a part of it.
+pub use self::restart::Changed;
 
 use self::session::{
     greet,

@@ -11,6 +11,7 @@ pub mod core;
 pub mod device;
 pub mod pci_legacy;
 pub mod platform;
+pub mod queue_name;
 pub mod shared;
 pub mod transport;
 pub mod virtqueue;

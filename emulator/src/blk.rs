@@ -33,6 +33,9 @@ use crate::{
     },
 };
 
+/// Bytes of a status.
+const STATUS_BYTES: u32 = 1;
+
 /// A block device over a disk.
 pub struct Block {
     disk: Disk,
@@ -147,8 +150,13 @@ impl Model for Block {
                         });
                     }
                     service.observe(|queue| answer.event(queue));
+                    let written = if service.profile().reports_status_alone {
+                        STATUS_BYTES
+                    } else {
+                        answer.written
+                    };
                     let short = answer.is_read() && service.strikes(Kind::ReadShort);
-                    service.give(chain, answer.written >> u8::from(short));
+                    service.give(chain, written >> u8::from(short));
                 }
                 Err(violation) => service.violate(violation),
             }

@@ -7,8 +7,10 @@
 #include <linux/ethtool.h>
 #include <linux/if_link.h>
 #include <linux/netdevice.h>
+#include <linux/rtnetlink.h>
 #include <linux/skbuff.h>
 #include <linux/virtio_net.h>
+#include <net/netdev_queues.h>
 #include <net/netdev_rx_queue.h>
 #include <net/page_pool/helpers.h>
 
@@ -23,3 +25,6 @@ const size_t RUST_CONST_HELPER_SKB_HEADROOM =
 	MAX(32, L1_CACHE_BYTES) + NET_IP_ALIGN;
 const unsigned int RUST_CONST_HELPER_NETDEV_MIN_MTU = ETH_MIN_MTU;
 const unsigned int RUST_CONST_HELPER_NETDEV_MAX_MTU = ETH_MAX_MTU;
+const u32 RUST_CONST_HELPER_ETHTOOL_COALESCE_USECS = ETHTOOL_COALESCE_USECS;
+const u32 RUST_CONST_HELPER_ETHTOOL_COALESCE_MAX_FRAMES = ETHTOOL_COALESCE_MAX_FRAMES;
+const u32 RUST_CONST_HELPER_ETHTOOL_COALESCE_USE_ADAPTIVE_RX = ETHTOOL_COALESCE_USE_ADAPTIVE_RX;

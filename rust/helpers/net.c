@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
 #include <linux/etherdevice.h>
+#include <linux/cpumask.h>
 #include <linux/mm.h>
 #include <linux/netdevice.h>
 #include <linux/skbuff.h>
 #include <linux/virtio_net.h>
+#include <net/dst.h>
+#include <net/netdev_queues.h>
 #include <net/netdev_rx_queue.h>
 #include <net/page_pool/helpers.h>
 
@@ -16,10 +19,17 @@ void rust_helper_netdev_set_parent(struct net_device *dev, struct device *parent
 }
 
 void rust_helper_netdev_set_ops(struct net_device *dev, const struct net_device_ops *ops,
-				const struct ethtool_ops *ethtool_ops)
+				const struct ethtool_ops *ethtool_ops,
+				const struct netdev_stat_ops *stat_ops)
 {
 	dev->netdev_ops = ops;
 	dev->ethtool_ops = ethtool_ops;
+	dev->stat_ops = stat_ops;
+}
+
+int rust_helper_netif_set_xps_cpus(struct net_device *dev, const struct cpumask *mask, u16 index)
+{
+	return __netif_set_xps_queue(dev, cpumask_bits(mask), index, XPS_CPUS);
 }
 
 void rust_helper_netdev_set_features(struct net_device *dev, netdev_features_t features)
@@ -178,16 +188,18 @@ unsigned int rust_helper_netdev_rx_queue_index(struct netdev_rx_queue *queue)
 	return get_netdev_rx_queue_index(queue);
 }
 
-void rust_helper_netif_napi_add(struct net_device *dev, struct napi_struct *napi,
-				int (*poll)(struct napi_struct *, int))
+void rust_helper_netif_napi_add_config(struct net_device *dev, struct napi_struct *napi,
+				       int (*poll)(struct napi_struct *, int), int index,
+				       int weight)
 {
-	netif_napi_add(dev, napi, poll);
+	netif_napi_add_config(dev, napi, poll, index);
+	napi->weight = weight;
 }
 
-void rust_helper_netif_napi_add_tx(struct net_device *dev, struct napi_struct *napi,
-				   int (*poll)(struct napi_struct *, int))
+void rust_helper_netif_napi_add_tx_weight(struct net_device *dev, struct napi_struct *napi,
+					  int (*poll)(struct napi_struct *, int), int weight)
 {
-	netif_napi_add_tx(dev, napi, poll);
+	netif_napi_add_tx_weight(dev, napi, poll, weight);
 }
 
 void rust_helper_netif_napi_del(struct napi_struct *napi)
@@ -263,6 +275,23 @@ int rust_helper_virtio_net_hdr_to_skb(struct sk_buff *skb, const struct virtio_n
 void rust_helper_skb_tx_timestamp(struct sk_buff *skb)
 {
 	skb_tx_timestamp(skb);
+}
+
+int rust_helper_skb_release_owners(struct sk_buff *skb)
+{
+	int err = skb_orphan_frags(skb, GFP_ATOMIC);
+
+	if (err)
+		return err;
+	skb_orphan(skb);
+	skb_dst_drop(skb);
+	nf_reset_ct(skb);
+	return 0;
+}
+
+void rust_helper_dev_consume_skb_any(struct sk_buff *skb)
+{
+	dev_consume_skb_any(skb);
 }
 
 void rust_helper_dev_kfree_skb_any(struct sk_buff *skb)

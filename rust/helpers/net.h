@@ -16,7 +16,9 @@ struct virtio_net_hdr;
 /* Fields of struct net_device, which the kernel's own bindings know as an opaque name. */
 void rust_helper_netdev_set_parent(struct net_device *dev, struct device *parent);
 void rust_helper_netdev_set_ops(struct net_device *dev, const struct net_device_ops *ops,
-				const struct ethtool_ops *ethtool_ops);
+				const struct ethtool_ops *ethtool_ops,
+				const struct netdev_stat_ops *stat_ops);
+int rust_helper_netif_set_xps_cpus(struct net_device *dev, const struct cpumask *mask, u16 index);
 void rust_helper_netdev_set_features(struct net_device *dev, netdev_features_t features);
 void rust_helper_netdev_set_hw_features(struct net_device *dev, netdev_features_t features);
 void rust_helper_netdev_set_vlan_features(struct net_device *dev, netdev_features_t features);
@@ -57,10 +59,11 @@ void rust_helper_netdev_tx_reset_queue(struct netdev_queue *txq);
 struct net_device *rust_helper_netdev_rx_queue_dev(const struct netdev_rx_queue *queue);
 unsigned int rust_helper_netdev_rx_queue_index(struct netdev_rx_queue *queue);
 
-void rust_helper_netif_napi_add(struct net_device *dev, struct napi_struct *napi,
-				int (*poll)(struct napi_struct *, int));
-void rust_helper_netif_napi_add_tx(struct net_device *dev, struct napi_struct *napi,
-				   int (*poll)(struct napi_struct *, int));
+void rust_helper_netif_napi_add_config(struct net_device *dev, struct napi_struct *napi,
+				       int (*poll)(struct napi_struct *, int), int index,
+				       int weight);
+void rust_helper_netif_napi_add_tx_weight(struct net_device *dev, struct napi_struct *napi,
+					  int (*poll)(struct napi_struct *, int), int weight);
 void rust_helper_netif_napi_del(struct napi_struct *napi);
 void rust_helper_napi_schedule_bh(struct napi_struct *napi);
 void rust_helper_napi_gro_receive(struct napi_struct *napi, struct sk_buff *skb);
@@ -79,6 +82,8 @@ void rust_helper_skb_set_dev(struct sk_buff *skb, struct net_device *dev);
 void rust_helper_skb_set_network_header(struct sk_buff *skb, int offset);
 int rust_helper_virtio_net_hdr_to_skb(struct sk_buff *skb, const struct virtio_net_hdr *hdr);
 void rust_helper_skb_tx_timestamp(struct sk_buff *skb);
+int rust_helper_skb_release_owners(struct sk_buff *skb);
+void rust_helper_dev_consume_skb_any(struct sk_buff *skb);
 void rust_helper_dev_kfree_skb_any(struct sk_buff *skb);
 
 struct page_pool *rust_helper_page_pool_new(struct net_device *dev, struct napi_struct *napi,

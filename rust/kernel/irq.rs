@@ -10,6 +10,8 @@
 //!
 //! C header: [`include/linux/interrupt.h`](srctree/include/linux/interrupt.h)
 
+pub(crate) mod affinity;
+
 use core::marker::PhantomPinned;
 
 use kernel::{
@@ -25,6 +27,7 @@ use kernel::{
     sync::Arc, //
 };
 
+use self::affinity::Affinity;
 use super::{
     bindings,
     pci::irq::IrqVectors, //
@@ -59,6 +62,7 @@ pub enum Sharing {
 /// device. When it is freed the handler is not running and will not run again.
 pub struct Registration<T: Handler + Send + 'static> {
     inner: Devres<Inner<T>>,
+    affinity: Arc<Affinity>,
 }
 
 impl<T: Handler + Send + 'static> Registration<T> {
@@ -79,10 +83,17 @@ impl<T: Handler + Send + 'static> Registration<T> {
             Sharing::Exclusive => 0,
             Sharing::Shared => bindings::IRQF_SHARED as c_ulong,
         };
-        let inner = Inner::new(line, flags, name, handler);
+        let affinity = Affinity::new(line.irq)?;
+        let inner = Inner::new(line, flags, name, handler, affinity.clone());
         Ok(Self {
             inner: Devres::new(dev, inner)?,
+            affinity,
         })
+    }
+
+    /// Which CPUs are to handle the interrupt.
+    pub fn affinity(&self) -> &Arc<Affinity> {
+        &self.affinity
     }
 
     /// Waits until the handler, if it is running on another CPU, has returned.
@@ -109,17 +120,25 @@ struct Inner<T: Handler> {
     /// Kept for the C side, which does not copy it.
     name: CString,
     handler: T,
+    affinity: Arc<Affinity>,
     #[pin]
     _pin: PhantomPinned,
 }
 
 impl<T: Handler> Inner<T> {
-    fn new(line: IrqLine, flags: c_ulong, name: CString, handler: T) -> impl PinInit<Self, Error> {
+    fn new(
+        line: IrqLine,
+        flags: c_ulong,
+        name: CString,
+        handler: T,
+        affinity: Arc<Affinity>,
+    ) -> impl PinInit<Self, Error> {
         // INVARIANT: The value is complete only if `request_irq` succeeded.
         try_pin_init!(&this in Self {
             line,
             name,
             handler,
+            affinity,
             _pin: PhantomPinned,
             _: {
                 // SAFETY:
@@ -144,6 +163,7 @@ impl<T: Handler> Inner<T> {
 impl<T: Handler> PinnedDrop for Inner<T> {
     fn drop(self: Pin<&mut Self>) {
         let irq = self.line.irq;
+        self.affinity.retire();
         // SAFETY: The pointer is only used as a cookie; nothing is moved out of it.
         let this = unsafe { core::ptr::from_mut(self.get_unchecked_mut()) };
         // SAFETY: By the type invariant the cookie is registered. The call waits for a running

@@ -10,6 +10,8 @@
 pub(crate) mod bindings;
 #[cfg(ext_block)]
 pub(crate) mod block;
+#[cfg(ext_net)]
+pub(crate) mod cpu;
 #[cfg(ext_hwrng)]
 pub(crate) mod hw_random;
 pub(crate) mod io;

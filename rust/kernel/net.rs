@@ -10,6 +10,8 @@ pub(crate) mod napi;
 pub(crate) mod netdev;
 pub(crate) mod ops;
 pub(crate) mod page_pool;
+pub(crate) mod queue_stats;
+pub(crate) mod rtnl;
 pub(crate) mod rx_queue;
 pub(crate) mod skb;
 pub(crate) mod stats;

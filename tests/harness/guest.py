@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -26,18 +27,20 @@ class ScriptError(GuestError):
     """A script that must succeed did not; the guest is as well as before."""
 
 
-def _listen():
-    """A listening socket on loopback and its port; QEMU connects to it."""
-    server = socket.socket()
-    server.bind(("127.0.0.1", 0))
+def _listen(path):
+    """A listening socket at `path`, to which QEMU connects, from whatever network namespace."""
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(path)
     server.listen(1)
-    return server, server.getsockname()[1]
+    return server
 
 
 class Guest:
     """One boot. Entering waits for the guest, leaving shuts it down and judges its log."""
 
-    def __init__(self, test, name, args=(), qemu=(), driver=None, disks=(), features="", seconds=150, trace=False):
+    def __init__(self, test, name, args=(), qemu=(), driver=None, disks=(), features="", seconds=150, trace=False,
+                 enter=()):
+        """`enter`: what the run command is started by, such as `Namespace.enter`."""
         self.test = test
         self.name = name
         self.log = ROOT / "build" / "logs" / f"{name}.log"
@@ -50,10 +53,12 @@ class Guest:
         self.process = None
         self.qmp = None
         self._control = None
-        self._control_server, self._control_port = _listen()
-        self._monitor_server, self._monitor_port = _listen()
+        # Short, whatever the repository's path: a socket's name has 107 bytes at most.
+        self._sockets = tempfile.TemporaryDirectory(prefix="rvirtio-")
+        control, monitor = f"{self._sockets.name}/control", f"{self._sockets.name}/monitor"
+        self._control_server, self._monitor_server = _listen(control), _listen(monitor)
         # Should it have to boot again, that is done from here, where the connections are known.
-        command = [RUN, "--driver", self.driver, "--name", name, "--overlay", str(GUEST_LIB), "--attempts", "1"]
+        command = [*enter, RUN, "--driver", self.driver, "--name", name, "--overlay", str(GUEST_LIB), "--attempts", "1"]
         command += ["--timeout", str(int(test.case.timeout) + 30), "--append", "8250.nr_uarts=8"]
         for disk in disks:
             command += ["--disk", str(disk), "--writable"]
@@ -61,17 +66,17 @@ class Guest:
             command += ["--features", features]
         command += [str(arg) for arg in args]
         command += ["--exec", "/rvtest/agent", "--"]
-        command += ["-chardev", f"socket,id=rvtest,host=127.0.0.1,port={self._control_port}"]
+        command += ["-chardev", f"socket,id=rvtest,path={control}"]
         # Not on the interrupt line of the devices at slots 3 and 4, which share one.
         command += ["-device", "pci-serial,chardev=rvtest,addr=0x1d"]
-        command += ["-chardev", f"socket,id=rvtestqmp,host=127.0.0.1,port={self._monitor_port}"]
+        command += ["-chardev", f"socket,id=rvtestqmp,path={monitor}"]
         command += ["-mon", "chardev=rvtestqmp,mode=control"]
         if self.trace_file:
             command += ["-D", str(self.trace_file)]
         self.command = command + [str(arg) for arg in qemu]
 
     def __enter__(self):
-        with self._control_server, self._monitor_server:
+        with self._sockets, self._control_server, self._monitor_server:
             try:
                 self._start()
             except GuestError:

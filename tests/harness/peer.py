@@ -68,12 +68,10 @@ print("bad checksums:", bad, flush=True)
 
 
 class Peer:
-    """Listens on loopback. `PUT n` takes n bytes and answers their SHA-256; `GET n` gives n bytes."""
+    """Listens on loopback, or on a socket that is given. `PUT n` takes n bytes and answers their SHA-256; `GET n` gives n bytes."""
 
-    def __init__(self):
-        self._server = socket.socket()
-        self._server.bind(("127.0.0.1", 0))
-        self._server.listen(8)
+    def __init__(self, server=None):
+        self._server = server or socket.create_server(("127.0.0.1", 0))
         self.port = self._server.getsockname()[1]
         self.received = []
         self.sent = []

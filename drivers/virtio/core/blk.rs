@@ -154,19 +154,45 @@ pub enum Outcome {
     Failed,
 }
 
-/// Whether the length that the device reports can be that of a read of `bytes` bytes which went
-/// well; `room` is all that the device was allowed to write, the status byte included.
+/// Whether the lengths that a device reports of reads can be relied on.
 ///
-/// A successful read has written all of its data. Legacy devices are known for lengths that cannot
-/// be relied on (VIRTIO 1.3, section 2.7.8.1), so that what says nothing is let pass: 0, which is
-/// what devices report that report none, and lengths without the status byte, as of kvmtool. A
-/// length in between tells of data that is not there; one beyond the buffers of a device that does
-/// not know what it has written.
+/// A read that went well has written all of its data. Legacy devices are known for lengths that say
+/// nothing of that (VIRTIO 1.3, section 2.7.8.1): bhyve reports the status byte alone, OpenBSD's vmd
+/// the length of the header. QEMU reports data and status, kvmtool the data. So the first read shows
+/// of what kind a device is, and one that has reported all of that is held to it.
 ///
 /// The length of other requests is not looked at: they bring no data, and some devices report how
 /// much they have read.
-pub const fn is_whole_read(reported: u32, bytes: u32, room: u32) -> bool {
-    reported == 0 || (reported >= bytes && reported <= room)
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReadLengths {
+    /// There was no read yet.
+    #[default]
+    Unknown,
+    /// They count the data.
+    Exact,
+    /// They say nothing.
+    Meaningless,
+}
+
+impl ReadLengths {
+    /// Whether the length that the device reports lets a read of `bytes` bytes pass for one that
+    /// went well; `room` is all that the device was allowed to write, the status byte included.
+    #[inline]
+    pub fn allow(&mut self, reported: u32, bytes: u32, room: u32) -> bool {
+        let whole = reported >= bytes && reported <= room;
+        match self {
+            Self::Exact => whole,
+            Self::Meaningless => true,
+            Self::Unknown => {
+                *self = if whole {
+                    Self::Exact
+                } else {
+                    Self::Meaningless
+                };
+                true
+            }
+        }
+    }
 }
 
 /// What a status byte means. Anything but the two honest answers is a failure.
@@ -221,19 +247,34 @@ mod tests {
     }
 
     #[test]
-    fn a_read_is_whole_or_says_nothing() {
-        for (reported, whole) in [
-            (0, true),
-            (1, false),
-            (2048, false),
-            (2049, false),
-            (4095, false),
-            (4096, true),
-            (4097, true),
-            (4098, false),
-            (u32::MAX, false),
-        ] {
-            assert_eq!(is_whole_read(reported, 4096, 4097), whole);
+    fn a_device_that_counts_what_it_reads_is_held_to_it() {
+        for first in [4096, 4097] {
+            let mut lengths = ReadLengths::default();
+            assert!(lengths.allow(first, 4096, 4097));
+            for (reported, whole) in [
+                (0, false),
+                (1, false),
+                (2048, false),
+                (4095, false),
+                (4096, true),
+                (4097, true),
+                (4098, false),
+                (u32::MAX, false),
+            ] {
+                assert_eq!(lengths.allow(reported, 4096, 4097), whole);
+            }
+            assert!(lengths.allow(8193, 8192, 8193));
+        }
+    }
+
+    #[test]
+    fn a_device_whose_lengths_say_nothing_is_not_judged_by_them() {
+        // None, the status byte, the header, half of the data, all of the chain.
+        for first in [0, 1, 16, 2048, 4113, u32::MAX] {
+            let mut lengths = ReadLengths::default();
+            for reported in [first, 1, 4096, 4097, 0, u32::MAX] {
+                assert!(lengths.allow(reported, 4096, 4097));
+            }
         }
     }
 

@@ -10,6 +10,8 @@ mod long;
 mod offer;
 #[path = "net/offload.rs"]
 mod offload;
+#[path = "net/pairs.rs"]
+pub mod pairs;
 
 #[allow(unused_imports)] // Shared source: each module uses a part of it.
 pub use long::*;

@@ -16,6 +16,7 @@ use super::{
     session::QueueSetup,
     Events, //
 };
+use crate::kernel_ext::irq::affinity::Affinity;
 use crate::virtio::{
     core::{
         features::{
@@ -80,6 +81,12 @@ impl<E: Events> Live<E> {
     /// [`Events::SPREAD_QUEUES`].
     pub fn first_spread_vector(&self) -> Option<u16> {
         self.interrupts.as_ref()?.first_spread_vector()
+    }
+
+    /// What says which CPUs handle the interrupts of a queue; [`None`] if it shares its vector or
+    /// has none, or the kernel manages it.
+    pub fn queue_affinity(&self, queue: u16) -> Option<&Arc<Affinity>> {
+        self.interrupts.as_ref()?.queue_affinity(queue)
     }
 
     /// The PCI function.

@@ -7,7 +7,6 @@ use core::cell::Cell;
 use kernel::{
     pci,
     prelude::*,
-    str::CStr,
     sync::Arc, //
 };
 
@@ -25,6 +24,7 @@ use crate::virtio::{
         status::Status, //
     },
     pci_legacy::PciLegacy,
+    queue_name::QueueName,
     transport::{
         DeviceMemory,
         Transport, //
@@ -40,8 +40,8 @@ use crate::virtio::{
 /// How a queue is to be set up.
 #[derive(Clone, Copy)]
 pub struct QueueOptions {
-    /// Its part of the name of an interrupt vector, for instance `req.0`.
-    pub name: &'static CStr,
+    /// Its part of the name of an interrupt vector.
+    pub name: QueueName,
     /// Whether its interrupts are wanted.
     pub callback: bool,
     /// Most descriptors of an indirect chain, if INDIRECT_DESC is negotiated; 0 for none.
@@ -62,7 +62,7 @@ pub(super) struct QueueSetup {
     pub(super) index: u16,
     pub(super) size: u16,
     pub(super) pfn: u32,
-    pub(super) callback: Option<&'static CStr>,
+    pub(super) callback: Option<QueueName>,
 }
 
 impl<'a> Session<'a> {

@@ -35,6 +35,7 @@ use super::{
 use crate::{
     kernel_ext::{
         irq::{
+            affinity::Affinity,
             Registration,
             Sharing, //
         },
@@ -45,6 +46,7 @@ use crate::{
     },
     virtio::{
         device::Events,
+        queue_name::QueueName,
         transport::{
             Transport,
             NO_VECTOR, //
@@ -79,8 +81,8 @@ const FIRST_QUEUE_VECTOR: u16 = 1;
 pub struct CallbackQueue {
     /// The index of the queue.
     pub index: u16,
-    /// Its part of the name of a vector, for instance `req.0`.
-    pub name: &'static CStr,
+    /// Its part of the name of a vector.
+    pub name: QueueName,
 }
 
 /// The interrupts of one device: vectors, handlers, and what the device was told about them.
@@ -165,6 +167,17 @@ impl<E: Events> Interrupts<E> {
         (E::SPREAD_QUEUES && self.policy == Policy::PerQueue).then_some(FIRST_QUEUE_VECTOR)
     }
 
+    /// What says which CPUs handle the interrupts of a queue, if it has a vector of its own that
+    /// the kernel does not manage.
+    pub fn queue_affinity(&self, queue: u16) -> Option<&Arc<Affinity>> {
+        if E::SPREAD_QUEUES || self.policy != Policy::PerQueue {
+            return None;
+        }
+        let (_, vector) = self.vectors.iter().find(|(index, _)| *index == queue)?;
+        // Handlers stand in the order of their vectors.
+        Some(self.handlers.get(usize::from(*vector))?.affinity())
+    }
+
     /// The number of vectors, or 1 for the interrupt pin.
     pub fn vectors(&self) -> usize {
         self.handlers.len()
@@ -215,7 +228,7 @@ impl<E: Events> Setup<'_, E> {
     fn shared(&self, this: &mut Interrupts<E>) -> Result {
         let vectors = IrqVectors::new(self.pdev, 2, IrqType::MsiX)?;
         self.config_handler(&mut this.handlers, &vectors)?;
-        let name = self.vector_name(c"virtqueues")?;
+        let name = self.vector_name(QueueName::single("virtqueues"))?;
         let source = Source::Queues(self.events.clone(), self.indices()?);
         self.register(
             &mut this.handlers,
@@ -243,7 +256,7 @@ impl<E: Events> Setup<'_, E> {
         handlers: &mut KVec<Registration<Source<E>>>,
         vectors: &Arc<IrqVectors>,
     ) -> Result {
-        let name = self.vector_name(c"config")?;
+        let name = self.vector_name(QueueName::single("config"))?;
         let source = Source::Config(self.events.clone());
         self.register(handlers, vectors, CONFIG_VECTOR, name, source)
     }
@@ -265,7 +278,7 @@ impl<E: Events> Setup<'_, E> {
         Ok(handlers.push(handler, GFP_KERNEL)?)
     }
 
-    fn vector_name(&self, what: &CStr) -> Result<CString> {
+    fn vector_name(&self, what: QueueName) -> Result<CString> {
         CString::try_from_fmt(fmt!("{}-{}", self.name, what))
     }
 

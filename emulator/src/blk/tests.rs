@@ -31,6 +31,10 @@ use crate::{
             F_RO, //
         },
         device::Device,
+        profile::{
+            self,
+            Profile, //
+        },
         status::Status, //
     },
 };
@@ -48,6 +52,10 @@ struct Bench {
 
 impl Bench {
     fn new(disk: Disk, settings: Settings) -> Self {
+        Self::with_profile(disk, settings, profile::QEMU)
+    }
+
+    fn with_profile(disk: Disk, settings: Settings, profile: &'static Profile) -> Self {
         let settings = Settings {
             queue_size: GuestRing::SIZE,
             ..settings
@@ -55,7 +63,7 @@ impl Bench {
         let device = Device::new(
             Arc::new(Block::new(disk, settings)),
             0,
-            crate::virtio::profile::QEMU,
+            profile,
             Arc::new(|_: &str| ()),
         );
         let ram = Ram::new();
@@ -167,6 +175,17 @@ fn what_is_written_is_read() {
         bench.device.model().summary(),
         "3 reads, 1 writes, 0 flushes, 0 other requests; 0 failed"
     );
+}
+
+#[test]
+fn bhyve_reports_the_status_byte_alone() {
+    for profile in profile::PROFILES {
+        let disk = Disk::memory(SECTORS * 512, false).unwrap();
+        let bench = Bench::with_profile(disk, Settings::default(), profile);
+        let (status, used) = bench.request(0, 0, &[(BUFFER, 512, true)]);
+        let wanted = if profile.name == "bhyve" { 1 } else { 513 };
+        assert_eq!((status, used), (0, wanted), "{}", profile.name);
+    }
 }
 
 #[test]

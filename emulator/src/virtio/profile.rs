@@ -52,6 +52,8 @@ pub struct Profile {
     pub features_readable: bool,
     /// The status of a driver that shows up makes the function a bus master.
     pub makes_master: bool,
+    /// A disk reports the status byte alone as written, whatever it has read.
+    pub reports_status_alone: bool,
     /// A status that loses a bit, but not all, becomes NEEDS_RESET.
     pub keeps_status: bool,
 }
@@ -69,6 +71,7 @@ pub const PROFILES: &[Profile] = &[
         traps_the_careless: true,
         features_readable: true,
         makes_master: true,
+        reports_status_alone: false,
         keeps_status: false,
     },
     Profile {
@@ -82,6 +85,7 @@ pub const PROFILES: &[Profile] = &[
         traps_the_careless: false,
         features_readable: true,
         makes_master: false,
+        reports_status_alone: true,
         keeps_status: false,
     },
     Profile {
@@ -95,6 +99,7 @@ pub const PROFILES: &[Profile] = &[
         traps_the_careless: false,
         features_readable: false,
         makes_master: false,
+        reports_status_alone: false,
         keeps_status: false,
     },
     Profile {
@@ -108,6 +113,7 @@ pub const PROFILES: &[Profile] = &[
         traps_the_careless: false,
         features_readable: true,
         makes_master: false,
+        reports_status_alone: false,
         keeps_status: true,
     },
 ];

@@ -2,7 +2,10 @@
 
 //! One go at a queue: chains are taken and given back, the driver is interrupted as it wishes.
 
-use super::device::Device;
+use super::{
+    device::Device,
+    profile::Profile, //
+};
 use crate::{
     fault,
     memory::View,
@@ -109,6 +112,11 @@ impl<'a, 'v> Service<'a, 'v> {
     /// Tells who watches of an event in this queue, by its number.
     pub fn observe<'e>(&self, event: impl FnOnce(u16) -> Event<'e>) {
         self.device.observers().see(|| event(self.index));
+    }
+
+    /// The device's habits.
+    pub fn profile(&self) -> &'static Profile {
+        self.device.profile()
     }
 
     /// Gives a chain back; the device has written its first `written` writable bytes.

@@ -32,6 +32,10 @@ use kernel::{
 use super::{
     super::bindings,
     netdev::NetDevice,
+    rtnl::{
+        with_rtnl,
+        Rtnl, //
+    },
     skb::{
         Received,
         SkBuff, //
@@ -44,14 +48,17 @@ pub trait Poll: Send + 'static {
     fn poll(&mut self, poll: &Polling<'_>) -> Polled;
 }
 
-/// Which kind of queue an instance serves.
+/// Which queue an instance serves, by its index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A receive queue; user space may poll it, too.
-    Receive,
+pub enum Queue {
+    /// A receive queue; user space may poll it, too, and what it sets for the instance is kept.
+    Receive(u16),
     /// A transmit queue.
-    Transmit,
+    Transmit(u16),
 }
+
+/// The most packets of a poll, unless a driver wants fewer.
+pub const WEIGHT: u16 = bindings::NAPI_POLL_WEIGHT as u16;
 
 /// The C side of an instance.
 ///
@@ -76,17 +83,26 @@ unsafe impl Sync for Instance {}
 impl Instance {
     fn new(
         dev: Arc<NetDevice>,
-        kind: Kind,
+        queue: Queue,
+        weight: u16,
         poll: unsafe extern "C" fn(*mut bindings::napi_struct, c_int) -> c_int,
     ) -> Result<Arc<Self>> {
-        let raw = dev.as_ptr();
+        let (Queue::Receive(index) | Queue::Transmit(index)) = queue;
+        if index >= dev.queues() {
+            return Err(EINVAL);
+        }
+        let (raw, weight) = (dev.as_ptr(), weight.into());
         // SAFETY: `napi` is zeroed memory in its final place, and `dev` is kept alive by the
-        // field of that name until after the instance is deleted again.
+        // field of that name until after the instance is deleted again. The device has the queue.
         let add = move |napi: *mut bindings::napi_struct| unsafe {
             napi.write_bytes(0, 1);
-            match kind {
-                Kind::Receive => bindings::netif_napi_add(raw, napi, Some(poll)),
-                Kind::Transmit => bindings::netif_napi_add_tx(raw, napi, Some(poll)),
+            match queue {
+                Queue::Receive(index) => {
+                    bindings::netif_napi_add_config(raw, napi, Some(poll), index.into(), weight)
+                }
+                Queue::Transmit(_) => {
+                    bindings::netif_napi_add_tx_weight(raw, napi, Some(poll), weight);
+                }
             }
         };
         Arc::pin_init(
@@ -148,7 +164,7 @@ impl Handle {
 
 /// A NAPI instance and the state it polls.
 ///
-/// Must be dropped in process context.
+/// Must be dropped in process context, and disabled before by one who holds the RTNL lock.
 ///
 /// # Invariants
 ///
@@ -158,6 +174,7 @@ impl Handle {
 #[pin_data(PinnedDrop)]
 pub struct Napi<T: Poll> {
     handle: Handle,
+    queue: Queue,
     #[pin]
     enabled: Mutex<bool>,
     state: UnsafeCell<T>,
@@ -169,19 +186,27 @@ unsafe impl<T: Poll> Send for Napi<T> {}
 unsafe impl<T: Poll> Sync for Napi<T> {}
 
 impl<T: Poll> Napi<T> {
-    /// Adds an instance to `dev`, disabled. `make` makes its state.
+    /// Adds an instance for a queue to `dev`, disabled. A poll takes up to `weight` packets;
+    /// `make` makes its state.
+    ///
+    /// # Errors
+    ///
+    /// [`EINVAL`] when the device does not have that queue; [`ENOMEM`]; what `make` returns.
     pub fn new(
         dev: Arc<NetDevice>,
-        kind: Kind,
+        queue: Queue,
+        weight: u16,
         make: impl FnOnce(&Handle) -> Result<T>,
     ) -> Result<Arc<Self>> {
-        let handle = Handle(Instance::new(dev, kind, Self::poll_callback)?);
+        let weight = weight.clamp(1, WEIGHT);
+        let handle = Handle(Instance::new(dev, queue, weight, Self::poll_callback)?);
         let state = make(&handle)?;
         let owner = handle.0.owner.get();
         // INVARIANT: A new instance is disabled.
         let this = Arc::pin_init(
             pin_init!(Self {
                 handle,
+                queue,
                 enabled <- new_mutex!(false, "Napi::enabled"),
                 state: UnsafeCell::new(state),
             }),
@@ -198,23 +223,45 @@ impl<T: Poll> Napi<T> {
         &self.handle
     }
 
-    /// Lets polls run. May sleep. Does nothing if they may run already.
-    pub fn enable(&self) {
+    /// Lets polls run, and shows user space that they serve the queue. May sleep. Does nothing if
+    /// they may run already.
+    pub fn enable(&self, rtnl: &Rtnl<'_>) {
         let mut enabled = self.enabled.lock();
         if !*enabled {
             // SAFETY: The instance is valid and disabled, and `owner` points to `self`.
             unsafe { bindings::napi_enable(self.handle.0.as_ptr()) };
+            self.show(self.handle.0.as_ptr(), rtnl);
             *enabled = true;
         }
     }
 
     /// Waits for a running poll and lets no more run. May sleep.
-    pub fn disable(&self) {
+    pub fn disable(&self, rtnl: &Rtnl<'_>) {
         let mut enabled = self.enabled.lock();
         if *enabled {
+            self.show(ptr::null_mut(), rtnl);
             // SAFETY: The instance is valid and enabled.
             unsafe { bindings::napi_disable(self.handle.0.as_ptr()) };
             *enabled = false;
+        }
+    }
+
+    /// Shows user space which instance serves the queue.
+    fn show(&self, napi: *mut bindings::napi_struct, _rtnl: &Rtnl<'_>) {
+        let (kind, index) = match self.queue {
+            Queue::Receive(index) => (
+                bindings::netdev_queue_type_NETDEV_QUEUE_TYPE_RX,
+                index.into(),
+            ),
+            Queue::Transmit(index) => (
+                bindings::netdev_queue_type_NETDEV_QUEUE_TYPE_TX,
+                index.into(),
+            ),
+        };
+        // SAFETY: The device has the queue, as `Instance::new` has checked, and the RTNL lock is
+        // held. An instance is taken back before it is deleted: it is shown while enabled alone.
+        unsafe {
+            bindings::netif_queue_set_napi(self.handle.0.dev.as_ptr(), index, kind, napi);
         }
     }
 
@@ -278,7 +325,10 @@ impl<T: Poll> Napi<T> {
 #[pinned_drop]
 impl<T: Poll> PinnedDrop for Napi<T> {
     fn drop(self: Pin<&mut Self>) {
-        self.disable();
+        let enabled = *self.enabled.lock();
+        if enabled {
+            with_rtnl(|rtnl| self.disable(rtnl));
+        }
     }
 }
 

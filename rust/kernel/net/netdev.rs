@@ -13,6 +13,7 @@
 use core::ptr::NonNull;
 
 use kernel::{
+    cpumask::Cpumask,
     device,
     error::to_result,
     fmt,
@@ -27,12 +28,20 @@ use kernel::{
 };
 
 use super::{
-    super::bindings,
+    super::{
+        bindings,
+        cpu::Steady, //
+    },
     ethtool,
     ops::{
         Operations,
         Vtable, //
     },
+    queue_stats::{
+        self,
+        QueueStats, //
+    },
+    rtnl::Rtnl,
     rx_queue::{
         self,
         RxQueueAttribute, //
@@ -199,6 +208,33 @@ impl NetDevice {
         self.queues
     }
 
+    /// Says how many of its transmit and receive queues are in use, at least one.
+    ///
+    /// # Errors
+    ///
+    /// [`EINVAL`] when the device does not have that many queues, or what the network core says;
+    /// then there are as many as before.
+    pub fn set_real_num_queues(&self, queues: u16, _rtnl: &Rtnl<'_>) -> Result {
+        // SAFETY: The device is valid by the type invariant, and the RTNL lock is held.
+        to_result(unsafe {
+            bindings::netif_set_real_num_queues(self.as_ptr(), queues.into(), queues.into())
+        })
+    }
+
+    /// Has the stack prefer a transmit queue for what certain CPUs send.
+    ///
+    /// # Errors
+    ///
+    /// [`EINVAL`] when the device does not have that queue; [`ENOMEM`].
+    pub fn set_xps_cpus(&self, queue: u16, cpus: &Cpumask, _steady: &Steady<'_>) -> Result {
+        if queue >= self.queues {
+            return Err(EINVAL);
+        }
+        // SAFETY: The device is valid by the type invariant and has that queue; the lock of CPU
+        // hotplug is held.
+        to_result(unsafe { bindings::netif_set_xps_cpus(self.as_ptr(), cpus.as_raw(), queue) })
+    }
+
     /// The address of the device.
     pub fn address(&self) -> [u8; ETH_ALEN] {
         // SAFETY: The device is valid by the type invariant; `dev_addr` points to at least six
@@ -303,12 +339,12 @@ pub(crate) use netdev_err;
 ///
 /// The device is registered with the vtables of `T`, and its private area holds a pointer to
 /// what `data` points to.
-pub struct Registration<T: Operations + ethtool::Operations> {
+pub struct Registration<T: Operations + ethtool::Operations + QueueStats> {
     dev: Arc<NetDevice>,
     data: Arc<T>,
 }
 
-impl<T: Operations + ethtool::Operations> Registration<T> {
+impl<T: Operations + ethtool::Operations + QueueStats> Registration<T> {
     /// Registers `dev`; the callbacks get `data`.
     ///
     /// # Errors
@@ -344,7 +380,12 @@ impl<T: Operations + ethtool::Operations> Registration<T> {
         // unregistered. The vtables are static.
         unsafe {
             private(dev.as_ptr()).write(Arc::as_ptr(&data).cast());
-            bindings::netdev_set_ops(dev.as_ptr(), &Vtable::<T>::OPS, &ethtool::Vtable::<T>::OPS);
+            bindings::netdev_set_ops(
+                dev.as_ptr(),
+                &Vtable::<T>::OPS,
+                &ethtool::Vtable::<T>::OPS,
+                &queue_stats::Vtable::<T>::OPS,
+            );
             if let Some(group) = group {
                 bindings::netdev_set_rx_queue_group(dev.as_ptr(), group);
             }
@@ -356,7 +397,7 @@ impl<T: Operations + ethtool::Operations> Registration<T> {
     }
 }
 
-impl<T: Operations + ethtool::Operations> Drop for Registration<T> {
+impl<T: Operations + ethtool::Operations + QueueStats> Drop for Registration<T> {
     fn drop(&mut self) {
         // SAFETY: The device is registered by the type invariant. No callback runs any more when
         // the call returns, so that `data` may be dropped after it.

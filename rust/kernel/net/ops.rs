@@ -30,6 +30,7 @@ use super::{
         flags,
         ETH_ALEN, //
     },
+    rtnl::Rtnl,
     skb::SkBuff,
     stats::LinkStats,
     tx::Transmit, //
@@ -42,10 +43,10 @@ use super::{
 #[vtable]
 pub trait Operations: Sized + Send + Sync + 'static {
     /// The device is brought up.
-    fn open(&self) -> Result;
+    fn open(&self, rtnl: &Rtnl<'_>) -> Result;
 
     /// The device is taken down; transmit queues are stopped already.
-    fn stop(&self);
+    fn stop(&self, rtnl: &Rtnl<'_>);
 
     /// Sends a packet, or drops it.
     ///
@@ -141,11 +142,11 @@ impl<T: Operations> Vtable<T> {
     /// # Safety
     ///
     /// As for every callback here: called by the network core with a device that a living
-    /// `Registration<T>` has registered.
+    /// `Registration<T>` has registered, under the RTNL lock unless [`Operations`] says otherwise.
     unsafe extern "C" fn open(dev: *mut bindings::net_device) -> c_int {
         // SAFETY: By the function's requirements.
-        let this = unsafe { data::<T>(dev) };
-        from_result(|| this.open().map(|()| 0))
+        let (this, rtnl) = unsafe { (data::<T>(dev), Rtnl::new()) };
+        from_result(|| this.open(&rtnl).map(|()| 0))
     }
 
     /// # Safety
@@ -153,7 +154,8 @@ impl<T: Operations> Vtable<T> {
     /// See [`Self::open`].
     unsafe extern "C" fn stop(dev: *mut bindings::net_device) -> c_int {
         // SAFETY: By the function's requirements.
-        unsafe { data::<T>(dev) }.stop();
+        let (this, rtnl) = unsafe { (data::<T>(dev), Rtnl::new()) };
+        this.stop(&rtnl);
         0
     }
 

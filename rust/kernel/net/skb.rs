@@ -236,6 +236,21 @@ impl SkBuff {
         unsafe { bindings::skb_tx_timestamp(self.skb.as_ptr()) };
     }
 
+    /// Frees a packet that was sent. It may be called in any context.
+    #[inline]
+    pub fn consume(self) {
+        // SAFETY: The packet is given away.
+        unsafe { bindings::dev_consume_skb_any(self.into_raw().as_ptr()) };
+    }
+
+    /// Takes the packet away from the socket and whoever else waits for it to be sent; false
+    /// without memory for that.
+    #[inline]
+    pub fn orphan(&mut self) -> bool {
+        // SAFETY: The packet is valid, and nobody else has a reference to it.
+        unsafe { bindings::skb_release_owners(self.skb.as_ptr()) == 0 }
+    }
+
     /// Makes a packet of `len` bytes in `buffer`, `headroom` bytes from its start, without
     /// copying.
     ///

@@ -139,5 +139,11 @@ impl Drop for Allocation {
         // SAFETY: By the type invariant there are vectors to free; handlers are freed before,
         // because they hold a reference to the allocation or were registered after it.
         unsafe { bindings::pci_free_irq_vectors(as_raw(&*self.0)) };
+        // Freeing vectors turns the interrupt pin on, which has no handler: a device that goes on
+        // all the same would raise a line that others may share until the kernel turns that off.
+        // Allocating vectors and enabling the device turn it on again.
+        //
+        // SAFETY: The reference keeps the device valid.
+        unsafe { bindings::pci_intx(as_raw(&*self.0), 0) };
     }
 }

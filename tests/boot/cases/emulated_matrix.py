@@ -6,7 +6,7 @@ all of them devices of one process. On each device it looks at the interrupt lin
 data, compares the disk's image on the host, and the interrupts must count up; then fio verifies its checksums on all
 disks at once. The emulator must not say a word about the drivers, and its checker finds no rule broken.
 
-Rows: T33 T34 T41 T56 T57 T64 T65 T78 T79 T84 D2 D5 D8 D9 D12 D15 D17 D18 D19 D30 D31 D33
+Rows: T33 T34 T41 T56 T57 T64 T65 T78 T79 T84 B61 D2 D5 D8 D9 D12 D15 D17 D18 D19 D30 D31 D33
 """
 
 from harness import devices

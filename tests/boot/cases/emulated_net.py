@@ -6,7 +6,7 @@ emulator cuts what the driver leaves to it. The link goes down and comes back, t
 it is asked to, adds and removes a VLAN, takes another address and the MTU; without MAC or STATUS it does without.
 Ours sets modes and addresses, too, and is judged strictly, with the simple framing as with any layout.
 
-Rows: D25 D34 N0 N11 N50 N56 N17 N18 N19 N20 N21 N23 N57 N58 N59 N60 N62 N64 N69
+Rows: T38 D25 D34 N0 N11 N50 N56 N17 N18 N19 N20 N21 N23 N57 N58 N59 N60 N62 N64 N69
 """
 
 from harness import devices, exercise
@@ -87,6 +87,13 @@ def transfer(_t, _g, _nic, _device):
     """Nothing more."""
 
 
+def address_writes(t, path):
+    """A device without a command for the address gets its bytes from the first to the last, which it may act on."""
+    writes = [(event["config"], len(event["data"]) // 2) for event in events(path, "register")
+              if event["write"] and event["config"] is not None and event["config"] < 6]
+    t.check(writes and writes == [(at, 1) for at in range(6)] * (len(writes) // 6), f"writes of the address: {writes}")
+
+
 def large(path):
     """How many of the packets that the driver gave the card were larger than a frame can be."""
     sizes = (sum(piece["len"] for piece in chain["pieces"] if not piece["writable"]) for chain in events(path, "chain"))
@@ -117,6 +124,8 @@ def run(t, check, words=(), driver="c"):
             t.equal(errors, ["0"] * 3, "errors of the card")
     t.equal(device.frames()[2], 0, "malformed frames")
     t.check(large(trace) > AMOUNT // 65536 // 2, f"{large(trace)} packets were larger than a frame")
+    if rust and check == "address":
+        address_writes(t, trace)
     seen, longest = commands_in(trace)
     t.check(not [one for one in seen if one[2]], f"commands were refused: {seen}")
     wanted = {}

@@ -41,8 +41,9 @@ GIVEN_UP_FOR = {
     "stubborn": ([f"needs-reset:after={STRIKE}:count=1", "reset-refused:after=1:count=2"], "it does not take a reset"),
 }
 LYING = {
-    "read-short": "read-short:after=0",
-    "status-unwritten": "status-unwritten:after=0",
+    # A device is held to its lengths when it has shown that they count.
+    "read-short": "read-short:after=100",
+    "status-unwritten": "status-unwritten:after=100",
 }
 GONE = {"gone": [f"gone:after={STRIKE}"]}
 
@@ -122,7 +123,7 @@ def lying(t, g, disks):
     """A read that was cut short, or whose status nobody wrote, is an error and no stale data."""
     for name in LYING:
         disk = disks.disk(name)
-        t.check(g.run(f"dd if=/dev/{disk} of=/dev/null bs=4k count=1 iflag=direct")[0] != 0, f"{name}: could be read")
+        t.check(g.run(f"dd if=/dev/{disk} of=/dev/null bs=4k count=200 iflag=direct")[0] != 0, f"{name}: could be read")
 
 
 def gone(t, g, disks):
@@ -165,7 +166,7 @@ def run(t):
     t.allow(r"I/O error", "requests of disks that fail them")
     with Emulator.several(t, served) as device:
         qemu = [*Emulator.memory(), *(word for name in served for word in device.qemu(name))]
-        with t.boot(args=devices.BARE, qemu=qemu, driver="rust") as g:
+        with t.boot(args=devices.BARE, qemu=qemu, driver="rust", seconds=150) as g:
             disks = Disks(t, g)
             recovered(t, g, disks)
             lying(t, g, disks)

@@ -49,6 +49,9 @@ pub const ANNOUNCE_ACK: Command = Command::new(3, 0, "ANNOUNCE_ACK");
 /// What the driver takes that is not complete; [`super::guest_offloads`], 8 bytes.
 pub const GUEST_OFFLOADS_SET: Command = Command::new(5, 0, "GUEST_OFFLOADS_SET");
 
+/// Use so many pairs of queues; 2 bytes. With [`super::F_MQ`].
+pub const VQ_PAIRS_SET: Command = Command::new(4, 0, "VQ_PAIRS_SET");
+
 /// The answer of a device that has done what it was told.
 pub const OK: u8 = 0;
 /// What stands in the place of the answer before the device gives one; it is none.
@@ -127,6 +130,7 @@ mod tests {
             (VLAN_ADD, [2, 0]),
             (VLAN_DEL, [2, 1]),
             (ANNOUNCE_ACK, [3, 0]),
+            (VQ_PAIRS_SET, [4, 0]),
             (GUEST_OFFLOADS_SET, [5, 0]),
         ];
         for (command, head) in heads {

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The options of scripts/bench, and the run from the first boot to the report."""
+
+import argparse
+import datetime
+import json
+import re
+import sys
+import time
+
+from harness.case import Case, Failure, Test
+from harness.guest import GuestError
+from rvirtio import buildroot, machine as run_machine, setup, steps
+from rvirtio.steps import Fail, IN_ROOT
+
+from . import build, network, page, report, timed
+from .jobs import JOBS
+from .machine import DRIVERS, Machine
+
+BOOT_LIMIT = 1800
+
+
+def parse(argv):
+    """The options."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench", description="What our drivers cost beside Linux's C drivers: instructions, kicks and "
+        "interrupts per I/O or packet, on emulated processors, in one run.",
+        epilog="Results: build/bench/report.html and build/bench/results.json. docs/performance.md explains them.")
+    parser.add_argument("--job", action="append", choices=[job.name for job in JOBS], metavar="NAME",
+                        help="only this job (repeatable); --list names them")
+    parser.add_argument("--list", action="store_true", help="list the jobs and run none")
+    parser.add_argument("--reps", type=int, default=3, metavar="N", help="repetitions of each job (default 3)")
+    parser.add_argument("--profile", action="store_true", help="print the instructions of each function")
+    parser.add_argument("--save", metavar="FILE", help="write the results to FILE as well")
+    parser.add_argument("--compare", metavar="FILE", help="print our figures beside those that were saved in FILE")
+    options = parser.parse_args(argv)
+    if options.reps < 1:
+        parser.error("--reps is at least 1")
+    return options
+
+
+def versions():
+    """What the figures depend on."""
+    kernel = (build.BUILD / "kernels" / "stock" / "release").read_text(encoding="ascii").strip()
+    rustc = re.search(r"rustc (\S+)", steps.ask_root(["rustc", "--version"]))[1]
+    return {"date": datetime.date.today().isoformat(), "kernel": kernel, "rustc": rustc,
+            "qemu": ".".join(map(str, buildroot.qemu_version([IN_ROOT, "qemu-system-x86_64"])))}
+
+
+def measure(jobs, reps):
+    """All jobs, those of a machine in one boot, the drivers in turn: results by the jobs' names."""
+    found = {}
+    for cpus in sorted({job.cpus for job in jobs}):
+        todo = [job for job in jobs if job.cpus == cpus]
+        t = Test(Case(f"bench-{cpus}-cpu", None, timeout=BOOT_LIMIT))
+        steps.say(f"bench: booting a guest with {cpus} processor{'s' if cpus > 1 else ''}")
+        try:
+            with Machine(t, cpus, any(job.kind == "network" for job in todo)) as machine:
+                for job in todo:
+                    found[job.name] = _repeat(machine, job, reps)
+        finally:
+            t.clean_up(False)
+    return {job.name: found[job.name] for job in jobs}
+
+
+def _repeat(machine, job, reps):
+    start = time.monotonic()
+    result = {"title": job.title, "unit": job.unit, "kind": job.kind, "profile": {}, **{driver: [] for driver in DRIVERS}}
+    for _ in range(reps):
+        for driver in DRIVERS:
+            figures, result["profile"][driver] = machine.run(job, driver)
+            result[driver].append(figures)
+    by = {figure: report.ratio(result, figure) for figure in ("drv", "kern")}
+    steps.say(f"bench: {job.name:<20} {time.monotonic() - start:5.1f} s   driver instructions {by['drv']:.2f} of C's, "
+              f"all kernel instructions {by['kern']:.2f}")
+    return result
+
+
+def run(options):
+    """Everything that was asked for."""
+    jobs = [job for job in JOBS if not options.job or job.name in options.job]
+    steps.say("bench: setting up")
+    setup.main(["guest"])
+    build.ensure()
+    if any(job.kind == "network" for job in jobs):
+        if network.available():
+            network.enter(len(DRIVERS))
+        else:
+            steps.say("bench: the network jobs need root, for a network namespace: left out")
+            jobs = [job for job in jobs if job.kind != "network"]
+    if not jobs:
+        raise Fail("no job is left")
+    results = {"versions": versions(), "reps": options.reps, "jobs": measure(jobs, options.reps)}
+    if run_machine.accelerator("auto") == "kvm":
+        results["timed"] = timed.measure(options.reps, any(job.kind == "network" for job in jobs))
+    return results
+
+
+def main(argv):
+    """Runs the benchmark; the exit status for the shell."""
+    options = parse(argv)
+    if options.list:
+        for job in JOBS:
+            print(f"{job.name:<20} {job.title}, per {job.unit}")
+        return 0
+    try:
+        old = json.loads(open(options.compare, encoding="utf-8").read()) if options.compare else None
+        # Two at a time would only disturb each other.
+        with steps.locked("benchmark"):
+            results = run(options)
+    except (Fail, Failure, GuestError, OSError) as error:
+        steps.say(f"bench: {error}")
+        return 1
+    text = json.dumps(results, indent=1)
+    for path in filter(None, (build.OUT / "results.json", options.save)):
+        with open(path, "w", encoding="utf-8") as out:
+            out.write(text + "\n")
+    (build.OUT / "report.html").write_text(page.render(results), encoding="utf-8")
+    print("\n".join([*report.table(results), *timed.table(results.get("timed", {}))]))
+    for name, result in results["jobs"].items() if options.profile else ():
+        print("\n".join([f"\n{name}, instructions per {result['unit']}:", *report.profile_lines(result)]))
+    if old:
+        print("\n".join(["", *report.comparison(old, results)]))
+    steps.say(f"bench: {(build.OUT / 'report.html').relative_to(steps.REPO)}")
+    sys.stdout.flush()
+    return 0
