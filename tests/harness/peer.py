@@ -24,6 +24,49 @@ print(sum.hexdigest(), flush=True)
 """
 
 
+# Services as a program, in a network namespace of its own, on all of its addresses until a line comes on its input: TCP
+# port 5000 sends a file to whoever connects, 5001 answers all that comes with its checksum, UDP port 5002 sends back
+# what it gets. In the end it prints how many segments and datagrams with bad checksums its host has seen. Its
+# argument is the file.
+SERVICES = """
+import hashlib, socket, sys, threading
+data = open(sys.argv[1], "rb").read()
+def source(client):
+    client.sendall(data)
+def sink(client):
+    sum = hashlib.sha256()
+    while part := client.recv(65536):
+        sum.update(part)
+    client.sendall(sum.hexdigest().encode() + b"\\n")
+def accept(port, serve):
+    server = socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True)
+    while True:
+        client, _ = server.accept()
+        def answer(client=client):
+            try:
+                with client:
+                    serve(client)
+            except OSError:
+                pass
+        threading.Thread(target=answer, daemon=True).start()
+def echo():
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as end:
+        end.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        end.bind(("::", 5002))
+        while True:
+            end.sendto(*end.recvfrom(65536))
+for target, words in (accept, (5000, source)), (accept, (5001, sink)), (echo, ()):
+    threading.Thread(target=target, args=words, daemon=True).start()
+sys.stdin.readline()
+bad = 0
+lines = [line.split() for line in open("/proc/net/snmp")]
+for names, values in zip(lines[::2], lines[1::2]):
+    bad += sum(int(value) for name, value in zip(names, values) if name == "InCsumErrors")
+bad += sum(int(value) for name, value in map(str.split, open("/proc/net/snmp6")) if name.endswith("InCsumErrors"))
+print("bad checksums:", bad, flush=True)
+"""
+
+
 class Peer:
     """Listens on loopback, or on a socket that is given. `PUT n` takes n bytes and answers their SHA-256; `GET n` gives n bytes."""
 

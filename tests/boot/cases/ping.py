@@ -3,17 +3,23 @@
 
 Six cards, each on a wire whose other end is the runner: it checks the checksum of each request, and
 ping checks the data of each reply. Sizes run from the smallest frame to the MTU: 1500, 9000 as the
-device advises, and 65535 with mergeable buffers, where a frame spans many of them. The strict cards
-do not offer ANY_LAYOUT, so that headers need a descriptor of their own.
+device advises, and 65535 with mergeable buffers, where a frame spans many of them; one frame is longer than any
+packet and needs more buffers than a packet has fragments. The strict cards do not offer ANY_LAYOUT, so that
+headers need a descriptor of their own.
 
 Rows: N3 N15 N27 N32 N34 N35 N37 N47 N70 T27
 """
 
+import hashlib
+import os
 from contextlib import ExitStack
 
 from harness import devices
 from harness.registers import ANY_LAYOUT, NET, Registers
-from harness.wire import Wire
+from harness.wire import OUR_MAC, Wire
+
+# An Ethernet type for experiments, and a frame's length.
+EXPERIMENT, GIANT = bytes.fromhex("88b5"), 69632
 
 CARDS = {
     "mergeable": (1500, {}),
@@ -51,6 +57,19 @@ def ping(t, g, wire, name, mtu, features):
     g.sh(f"ip link set {nic} down && ip addr flush dev {nic}")
 
 
+def giant(t, g, wire, name):
+    """A frame of as many bytes as QEMU's stream takes, 18 pages with its header, arrives whole."""
+    frame = b"\xff" * 6 + OUR_MAC + EXPERIMENT + os.urandom(GIANT - 14)
+    nic = g.sh(f"nic_of {g.pci(name)}")
+    g.sh(f"echo 1 >/proc/sys/net/ipv6/conf/{nic}/disable_ipv6; ip link set {nic} up; "
+         f"socat -u -b 131072 INTERFACE:{nic} CREATE:/tmp/giant >/dev/null 2>&1 &")
+    g.wait("[ $(wc -l </proc/net/packet) = 2 ]", 10, "a listener for all frames")
+    wire.send(frame)
+    g.wait(f"[ $(wc -c </tmp/giant) -ge {GIANT} ]", 10, "the frame")
+    t.equal(g.sh("sha256sum </tmp/giant").split()[0], hashlib.sha256(frame).hexdigest(), f"{name}: checksum of a long frame")
+    t.equal(g.sh(f"cat /sys/class/net/{nic}/statistics/rx_length_errors"), "0", f"{name}: frames with a bad length")
+
+
 def run(t):
     """Card after card."""
     with ExitStack() as stack:
@@ -61,3 +80,4 @@ def run(t):
         g = stack.enter_context(t.boot(args=devices.BARE, qemu=qemu))
         for name, (mtu, features) in CARDS.items():
             ping(t, g, wires[name], name, mtu, features)
+        giant(t, g, wires["huge"], "huge")
