@@ -5,6 +5,7 @@
 pub mod config;
 pub mod disk;
 mod request;
+mod spoil;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,7 @@ use std::sync::atomic::{
 
 use config::Settings;
 use disk::Disk;
+use spoil::Before;
 
 use crate::{
     fault::Kind,
@@ -129,20 +131,18 @@ impl Model for Block {
         self.write_back.store(true, Ordering::Relaxed);
     }
 
-    fn serve(&self, _queue: u16, service: &mut Service<'_, '_>) {
+    fn serve(&self, queue: u16, service: &mut Service<'_, '_>) {
         while let Some(chain) = service.next() {
             if service.strikes(Kind::Silence) {
                 continue;
             }
-            if service.strikes(Kind::NeedsReset) {
-                return service.ask_for_reset();
-            }
-            if service.strikes(Kind::Gone) {
-                return service.vanish();
-            }
-            let unwritten = service.strikes(Kind::StatusUnwritten);
-            match self.execute(&chain, unwritten, &mut || service.interrupt()) {
-                Ok(answer) => {
+            let before = Before::of(&chain, queue, service.faults());
+            match self.execute(&chain, &mut || service.interrupt()) {
+                Ok(mut answer) => {
+                    if service.profile().reports_status_alone {
+                        answer.written = STATUS_BYTES;
+                    }
+                    before.spoil(&chain, &mut answer);
                     if let (true, Some(ranges)) = (service.is_watched(), answer.ranges(&chain)) {
                         service.observe(|queue| Event::Data {
                             queue,
@@ -150,13 +150,7 @@ impl Model for Block {
                         });
                     }
                     service.observe(|queue| answer.event(queue));
-                    let written = if service.profile().reports_status_alone {
-                        STATUS_BYTES
-                    } else {
-                        answer.written
-                    };
-                    let short = answer.is_read() && service.strikes(Kind::ReadShort);
-                    service.give(chain, written >> u8::from(short));
+                    service.give(chain, answer.written);
                 }
                 Err(violation) => service.violate(violation),
             }

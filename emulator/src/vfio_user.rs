@@ -43,6 +43,11 @@ pub trait Device: Sync {
         self.reset();
     }
 
+    /// Whether the client is to be left without a word.
+    fn leaves_client(&self) -> bool {
+        false
+    }
+
     /// The memory that the device may access.
     fn memory(&self) -> &Memory;
 

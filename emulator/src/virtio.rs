@@ -9,6 +9,7 @@ pub mod blk;
 pub mod device;
 #[path = "../../drivers/virtio/core/features.rs"]
 pub mod features;
+mod misconduct;
 pub mod model;
 #[path = "../../drivers/virtio/core/net.rs"]
 pub mod net;

@@ -40,7 +40,7 @@ use crate::{
 };
 
 /// Bytes of the header in front of each request.
-const HEADER: usize = 16;
+pub(super) const HEADER: usize = 16;
 /// Bytes of a range.
 const RANGE: usize = 16;
 
@@ -63,17 +63,12 @@ pub(super) struct Answer {
     sector: u64,
     /// Bytes of data, in whichever direction.
     bytes: u64,
-    status: u8,
+    pub status: u8,
     /// Bytes of the chain that were written.
     pub written: u32,
 }
 
 impl Answer {
-    /// Whether it was a read.
-    pub(super) fn is_read(&self) -> bool {
-        self.kind == RequestType::In as u32
-    }
-
     /// What those who watch a queue are told.
     pub(super) fn event<'e>(&self, queue: u16) -> Event<'e> {
         Event::Request {
@@ -113,12 +108,10 @@ impl Block {
     /// Does what a chain asks for.
     ///
     /// The parts of a request are found by their place in the chain's bytes, however the driver has
-    /// cut them into buffers. `before_slow` is called before anything that takes long. The status
-    /// is not written if it is to stay `unwritten`.
+    /// cut them into buffers. `before_slow` is called before anything that takes long.
     pub(super) fn execute(
         &self,
         chain: &Chain<'_>,
-        unwritten: bool,
         before_slow: &mut dyn FnMut(),
     ) -> Result<Answer, Violation> {
         let mut header = [0; HEADER];
@@ -148,9 +141,7 @@ impl Block {
             // The driver is told that everything up to the status was written.
             chain.writable.zero(0, room);
         }
-        if !unwritten {
-            chain.writable.write(room, &[status]);
-        }
+        chain.writable.write(room, &[status]);
         Ok(Answer {
             kind,
             priority,

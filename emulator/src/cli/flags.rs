@@ -6,10 +6,7 @@ use super::low::{
     Check,
     Low, //
 };
-use crate::{
-    fault::Fault,
-    trace::reader::Mark, //
-};
+use crate::trace::reader::Mark;
 
 /// An option.
 pub struct Flag {
@@ -134,9 +131,9 @@ pub const FLAGS: &[Flag] = &[
         value: Some("FAULT"),
         kind: None,
         alone: false,
-        help: "do something wrong: NAME[:after=N][:count=N][:queue=Q]; may be repeated",
+        help: "do something wrong: NAME[:after=N][:count=N][:queue=Q][:value=V], random:SEED; repeatable",
         set: |low, text| {
-            low.faults.push(Fault::parse(&text)?);
+            low.faults.push(text);
             Ok(())
         },
     },
@@ -288,7 +285,7 @@ pub const FLAGS: &[Flag] = &[
         value: None,
         kind: None,
         alone: true,
-        help: "print the faults there are: name, what it does",
+        help: "print the faults there are: name, who has it, what it does, what it is to show",
         set: |low, _| {
             low.list_faults = true;
             Ok(())

@@ -16,7 +16,10 @@ use super::{
 };
 use crate::{
     blk,
-    fault::Faults,
+    fault::{
+        Fault,
+        Faults, //
+    },
     net::{
         self,
         backend::Pace, //
@@ -95,7 +98,7 @@ impl Wanted {
     /// # Errors
     ///
     /// A line about the first thing that cannot be.
-    pub fn new(mut low: Low) -> Result<Self, String> {
+    pub fn new(low: Low) -> Result<Self, String> {
         let name = low.kind.as_deref().ok_or("which device? blk or net")?;
         if !["blk", "net"].contains(&name) {
             return Err(format!("there is no device {name}"));
@@ -128,7 +131,7 @@ impl Wanted {
             profile: profile(low.profile.as_deref())?,
             files: low.files.clone(),
             check: low.check,
-            faults: Arc::new(Faults::new(std::mem::take(&mut low.faults))),
+            faults: Arc::new(faults(&low.faults, name)?),
             kind: if name == "blk" {
                 block(low)?
             } else {
@@ -136,6 +139,19 @@ impl Wanted {
             },
         })
     }
+}
+
+fn faults(texts: &[String], device: &str) -> Result<Faults, String> {
+    let device = if device == "blk" {
+        DeviceType::Block
+    } else {
+        DeviceType::Net
+    };
+    let mut list = Vec::new();
+    for text in texts {
+        list.extend(Fault::all(text, device).map_err(|why| format!("--fault: {why}"))?);
+    }
+    Ok(Faults::new(list))
 }
 
 fn profile(name: Option<&str>) -> Result<&'static Profile, String> {

@@ -15,10 +15,7 @@ use super::{
     look,
     record::Files, //
 };
-use crate::{
-    fault::Fault,
-    trace::reader::Window, //
-};
+use crate::trace::reader::Window;
 
 /// What is to come of a driver that breaks a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +42,7 @@ pub struct Low {
     pub features: String,
     pub profile: Option<String>,
     pub check: Option<Check>,
-    pub faults: Vec<Fault>,
+    pub faults: Vec<String>,
     pub list_faults: bool,
     pub config: Option<PathBuf>,
     pub files: Files,

@@ -2,6 +2,8 @@
 
 //! The control queue: a command, its data, and an answer of one byte (VIRTIO 1.3, section 5.1.6.5).
 
+use std::time::Duration;
+
 use super::{
     filter::Table,
     offer::{
@@ -15,7 +17,7 @@ use super::{
     Net, //
 };
 use crate::{
-    fault,
+    fault::Kind,
     observe::Event,
     queue::{
         Chain,
@@ -45,7 +47,7 @@ impl Net {
     /// Obeys whatever the driver has made available.
     pub(super) fn control(&self, service: &mut Service<'_, '_>) {
         while let Some(chain) = service.next() {
-            if service.strikes(fault::Kind::Silence) {
+            if service.strikes(Kind::Silence) {
                 continue;
             }
             if chain.readable.len() < 2 || chain.writable.is_empty() {
@@ -70,7 +72,14 @@ impl Net {
                 bytes: chain.readable.len() - head.len(),
                 answer,
             });
-            chain.writable.write(0, &[answer]);
+            if let Some(millis) = service.value(Kind::AnswerLate) {
+                service.wait(Duration::from_millis(millis));
+            }
+            if !service.strikes(Kind::AnswerUnwritten) {
+                // CAST: An answer is a byte.
+                let lie = service.value(Kind::Answer).map(|lie| lie as u8);
+                chain.writable.write(0, &[lie.unwrap_or(answer)]);
+            }
             service.give(chain, 1);
         }
     }

@@ -4,14 +4,11 @@
 
 use super::{
     count,
-    packet::{
-        Packet,
-        GSO_TCPV4, //
-    },
+    packet::Packet,
     Net, //
 };
 use crate::{
-    fault,
+    fault::Kind,
     observe::Event,
     queue::{
         Chain,
@@ -20,8 +17,7 @@ use crate::{
     virtio::{
         net::{
             Header,
-            F_MRG_RXBUF,
-            HDR_F_NEEDS_CSUM, //
+            F_MRG_RXBUF, //
         },
         service::Service, //
     },
@@ -46,7 +42,7 @@ impl Net {
                 inbox.put_back(packet.into_complete());
                 continue;
             }
-            match self.place(service, &packet) {
+            match self.place(pair, service, &packet) {
                 Placed::Done => count(&self.counters.received),
                 Placed::TooLong => count(&self.counters.lost),
                 Placed::NoRoom => {
@@ -59,7 +55,7 @@ impl Net {
     }
 
     /// Puts one packet into as many buffers as it takes.
-    fn place(&self, service: &mut Service<'_, '_>, packet: &Packet) -> Placed {
+    fn place(&self, pair: u16, service: &mut Service<'_, '_>, packet: &Packet) -> Placed {
         let header_len = self.header_len();
         let needed = header_len + packet.frame.len();
         let mut chains: Vec<Chain<'_>> = Vec::new();
@@ -91,18 +87,12 @@ impl Net {
         }
         // CAST: As above.
         let used = chains.len() as u16;
-        let lie = u16::from(service.strikes(fault::Kind::NumBuffers));
         let mut header = Header {
-            num_buffers: used.saturating_add(lie),
+            num_buffers: used,
             ..packet.header
         };
-        if service.strikes(fault::Kind::Checksum) {
-            header.flags = HDR_F_NEEDS_CSUM;
-            header.csum_start = u16::MAX;
-        }
-        if service.strikes(fault::Kind::Segments) {
-            header.gso_type = GSO_TCPV4;
-            header.gso_size = 0;
+        if service.faults().any() {
+            service.faults().header(2 * pair, &mut header);
         }
         let frame = &packet.frame[..];
         service.observe(|_| Event::Frame { sent: false, frame });
@@ -114,7 +104,7 @@ impl Net {
         });
         let bytes = [&header.encode()[..header_len], frame].concat();
         let mut done = 0;
-        let used: Vec<(u16, u32)> = chains
+        let mut used: Vec<(u16, u32)> = chains
             .iter()
             .map(|chain| {
                 let written = chain.writable.write(0, &bytes[done..]);
@@ -123,6 +113,12 @@ impl Net {
                 (chain.head, written as u32)
             })
             .collect();
+        if let Some(len) = service.faults().value(Kind::FrameLen, 2 * pair) {
+            if let Some((_, written)) = used.last_mut() {
+                // CAST: A used length has 32 bits.
+                *written = len as u32;
+            }
+        }
         service.give_all(&used);
         Placed::Done
     }

@@ -119,6 +119,7 @@ impl vfio_user::Device for Function {
         match index {
             0 => self.device.read_register(offset, data),
             1 => self.read_pending(offset, data),
+            _ if self.device.faults().is_gone(true) => data.fill(0xff),
             // CAST: Within the configuration space.
             _ => self.config().read(offset as usize, data),
         }
@@ -160,6 +161,10 @@ impl vfio_user::Device for Function {
         self.device
             .observers()
             .see(|| Event::Client { connected: false });
+    }
+
+    fn leaves_client(&self) -> bool {
+        self.device.faults().takes_crash()
     }
 
     fn memory(&self) -> &Memory {

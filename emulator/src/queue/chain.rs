@@ -110,6 +110,14 @@ pub struct Chain<'v> {
     watched: bool,
 }
 
+impl Chain<'_> {
+    /// Address and bytes of the indirect table that it ends in.
+    pub fn list(&self) -> Option<(u64, u64)> {
+        let table = self.table?;
+        Some((table.at, DESCRIPTOR * u64::from(table.entries)))
+    }
+}
+
 /// A descriptor, copied out of memory.
 struct Descriptor {
     at: u64,

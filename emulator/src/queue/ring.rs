@@ -103,12 +103,12 @@ impl Ring {
         &self,
         view: &View<'_>,
         index: u16,
-        head: u16,
+        id: u32,
         len: u32,
     ) -> Result<(), Violation> {
         let at = self.used + 4 + 8 * self.slot(index);
         let mut entry = [0; 8];
-        entry[..2].copy_from_slice(&head.to_le_bytes());
+        entry[..4].copy_from_slice(&id.to_le_bytes());
         entry[4..].copy_from_slice(&len.to_le_bytes());
         if view.write(at, &entry) {
             Ok(())

@@ -139,6 +139,9 @@ fn converse(
     let mut session = Session::new(device);
     let mut reply = Vec::new();
     while let Some(message) = connection.receive()? {
+        if device.leaves_client() {
+            return Ok(());
+        }
         reply.clear();
         let header = message.header;
         let outcome = session.handle(&header, message.body, message.descriptors, &mut reply);

@@ -5,6 +5,7 @@
 use std::sync::{
     atomic::{
         AtomicBool,
+        AtomicU16,
         AtomicU32,
         Ordering, //
     },
@@ -26,7 +27,10 @@ use super::{
     workers::Bell, //
 };
 use crate::{
-    fault::Faults,
+    fault::{
+        Faults,
+        Kind, //
+    },
     interrupts::Interrupts,
     memory::{
         Memory,
@@ -62,6 +66,8 @@ pub(super) struct State {
 pub(super) struct Slot {
     /// Entries of the ring.
     pub size: u16,
+    /// Entries of the next ring: what the driver was told last.
+    told: AtomicU16,
     /// The ring that the driver has set up; locked while it is being worked on.
     live: Mutex<Option<Queue>>,
     /// How many threads need the queue for a moment.
@@ -73,8 +79,13 @@ pub(super) struct Slot {
 }
 
 impl Slot {
+    /// Gives the next ring so many entries, a power of two.
+    pub fn tell_size(&self, size: u16) {
+        self.told.store(size, Ordering::Relaxed);
+    }
+
     /// Waits for the go at the queue to end.
-    fn lock(&self) -> MutexGuard<'_, Option<Queue>> {
+    pub fn lock(&self) -> MutexGuard<'_, Option<Queue>> {
         self.wanted.fetch_add(1, Ordering::Relaxed);
         let guard = self.live.lock().unwrap_or_else(PoisonError::into_inner);
         self.wanted.fetch_sub(1, Ordering::Relaxed);
@@ -87,15 +98,11 @@ pub struct Device {
     model: Arc<dyn Model>,
     memory: Memory,
     interrupts: Arc<Interrupts>,
-    signals: Signals,
+    signals: Arc<Signals>,
     state: Mutex<State>,
     slots: Vec<Slot>,
     /// The driver has broken a rule: nothing moves until the next reset.
     broken: AtomicBool,
-    /// It asks to be reset.
-    needs_reset: AtomicBool,
-    /// It is not there any more.
-    gone: AtomicBool,
     /// The PCI function may access memory.
     master: AtomicBool,
     profile: &'static Profile,
@@ -138,6 +145,7 @@ impl Device {
             .into_iter()
             .map(|size| Slot {
                 size,
+                told: AtomicU16::new(size),
                 live: Mutex::new(None),
                 wanted: AtomicU32::new(0),
                 bell: Arc::default(),
@@ -148,7 +156,12 @@ impl Device {
         model.connect(&bells);
         Self {
             memory: Memory::default(),
-            signals: Signals::new(interrupts.clone(), slots.len(), profile, observers.clone()),
+            signals: Arc::new(Signals::new(
+                interrupts.clone(),
+                slots.len(),
+                profile,
+                observers.clone(),
+            )),
             state: Mutex::new(State {
                 features: 0,
                 status: 0,
@@ -157,8 +170,6 @@ impl Device {
             }),
             slots,
             broken: AtomicBool::new(false),
-            needs_reset: AtomicBool::new(false),
-            gone: AtomicBool::new(false),
             master: AtomicBool::new(false),
             interrupts,
             model,
@@ -176,7 +187,7 @@ impl Device {
     }
 
     /// What it does wrong on purpose.
-    pub(super) fn faults(&self) -> &Faults {
+    pub fn faults(&self) -> &Faults {
         &self.faults
     }
 
@@ -200,7 +211,7 @@ impl Device {
         &self.interrupts
     }
 
-    pub(super) fn signals(&self) -> &Signals {
+    pub(super) fn signals(&self) -> &Arc<Signals> {
         &self.signals
     }
 
@@ -223,12 +234,13 @@ impl Device {
     pub(super) fn start_queue(&self, state: &mut State, index: u16, frame: u32) {
         if let Some(slot) = self.slot(index).filter(|_| self.model.has_queue(index)) {
             state.frames[usize::from(index)] = frame;
-            let queue = Queue::new(frame, slot.size, state.features);
+            let size = slot.told.load(Ordering::Relaxed);
+            let queue = Queue::new(frame, size, state.features);
             *slot.lock() = Some(queue.watched(self.watch(index, slot)));
             self.observers.see(|| Event::QueueOn {
                 queue: index,
                 frame,
-                size: slot.size,
+                size,
             });
         }
     }
@@ -281,11 +293,13 @@ impl Device {
         state.features = 0;
         state.status = 0;
         state.selected = 0;
-        state.frames.fill(0);
+        if !self.faults.strike(Kind::ResetKeepsPfn, 0) {
+            state.frames.fill(0);
+        }
+        self.faults.reset();
         self.signals.reset();
         self.model.reset();
-        self.broken.store(self.is_gone(), Ordering::Release);
-        self.needs_reset.store(false, Ordering::Release);
+        self.broken.store(false, Ordering::Release);
         self.observers.see(|| Event::Reset(cause));
     }
 
@@ -366,7 +380,7 @@ impl Device {
         // Not through `Slot::lock`: this thread is the one that gives way.
         let mut live = slot.live.lock().unwrap_or_else(PoisonError::into_inner);
         let queue = live.as_mut().ok_or(Pause::Done)?;
-        if self.is_broken() || !self.is_master() {
+        if self.is_broken() || !self.is_master() || self.faults.is_stopped() {
             return Err(Pause::Done);
         }
         let view = self.memory.view();
@@ -382,29 +396,6 @@ impl Device {
     /// Whether the driver has broken a rule.
     pub fn is_broken(&self) -> bool {
         self.broken.load(Ordering::Acquire)
-    }
-
-    /// Whether it asks to be reset.
-    pub(super) fn needs_reset(&self) -> bool {
-        self.needs_reset.load(Ordering::Acquire)
-    }
-
-    /// Stops, and asks to be reset.
-    pub(super) fn ask_for_reset(&self) {
-        self.broken.store(true, Ordering::Release);
-        self.needs_reset.store(true, Ordering::Release);
-        self.signals.config();
-    }
-
-    /// Whether it is there no more.
-    pub(super) fn is_gone(&self) -> bool {
-        self.gone.load(Ordering::Acquire)
-    }
-
-    /// Is there no more: it neither works nor answers.
-    pub(super) fn vanish(&self) {
-        self.gone.store(true, Ordering::Release);
-        self.broken.store(true, Ordering::Release);
     }
 
     pub(super) fn break_by(&self, index: u16, violation: Violation) {

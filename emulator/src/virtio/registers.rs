@@ -60,8 +60,14 @@ impl Device {
 
     /// Reads from BAR0. What is not there reads as ones.
     pub fn read_register(&self, offset: u64, data: &mut [u8]) {
-        self.fetch(offset, data);
+        self.suffer();
+        if self.faults().is_gone(false) {
+            data.fill(0xff);
+        } else {
+            self.fetch(offset, data);
+        }
         self.observe_access(false, offset, data);
+        self.meddle();
     }
 
     fn observe_access(&self, write: bool, offset: u64, data: &[u8]) {
@@ -75,9 +81,6 @@ impl Device {
 
     fn fetch(&self, offset: u64, data: &mut [u8]) {
         data.fill(0xff);
-        if self.is_gone() {
-            return;
-        }
         let Some(config) = offset.checked_sub(self.header_len()) else {
             if self.profile().strict_widths && data.len() != width(offset) {
                 return;
@@ -89,6 +92,9 @@ impl Device {
         };
         if let Some(offset) = self.config_offset(config, data.len()) {
             self.model().read_config(offset, data);
+            if self.faults().any() && self.faults().configuration(offset, data) {
+                self.config_changed();
+            }
         }
     }
 
@@ -96,10 +102,17 @@ impl Device {
     ///
     /// Linux before 2.6.34 forgot to do that; QEMU does it when a driver shows up.
     pub fn write_register(&self, offset: u64, data: &[u8]) -> bool {
+        self.suffer();
         self.observe_access(true, offset, data);
-        if self.is_gone() {
+        if self.faults().is_gone(false) {
             return false;
         }
+        let makes_master = self.store(offset, data);
+        self.meddle();
+        makes_master
+    }
+
+    fn store(&self, offset: u64, data: &[u8]) -> bool {
         if let Some(config) = offset.checked_sub(self.header_len()) {
             if let Some(offset) = self.config_offset(config, data.len()) {
                 self.model().write_config(offset, data);
@@ -123,14 +136,26 @@ impl Device {
     }
 
     fn register(&self, offset: u64) -> u32 {
+        let honest = self.honest_register(offset);
+        if !self.faults().any() {
+            return honest;
+        }
+        let selected = self.state().selected;
+        let mut answer = self.faults().register(offset, selected, honest);
+        match offset {
+            12 => self.tell_size(selected, answer),
+            18 => answer |= self.status_lie(answer),
+            _ => {}
+        }
+        answer
+    }
+
+    fn honest_register(&self, offset: u64) -> u32 {
         if offset == 19 {
             return self.signals().take_isr().into();
         }
         let state = self.state();
         match offset {
-            0 if self.faults().strike(Kind::FeatureLost, 0) => {
-                self.model().features() & !features::INDIRECT_DESC.bits()
-            }
             0 => self.model().features(),
             4 if self.profile().features_readable => state.features,
             8 => state
@@ -143,7 +168,6 @@ impl Device {
                 .filter(|_| self.model().has_queue(state.selected))
                 .map_or(0, |slot| slot.size.into()),
             14 => state.selected.into(),
-            18 if self.needs_reset() => (state.status | Status::NEEDS_RESET.bits()).into(),
             18 => state.status.into(),
             20 => self.signals().config_vector().into(),
             22 => self.signals().queue_vector(state.selected).into(),
@@ -159,6 +183,9 @@ impl Device {
             return false;
         }
         let mut state = self.state();
+        if self.faults().any() && self.ignores(offset, value, &state) {
+            return false;
+        }
         match offset {
             4 => {
                 let accepted = if self.profile().traps_the_careless
@@ -185,7 +212,6 @@ impl Device {
                 self.start_queue(&mut state, selected, value);
             }
             14 if self.can_select(low) => state.selected = low,
-            18 if byte == 0 && self.faults().strike(Kind::ResetRefused, 0) => {}
             18 if byte == 0 => self.reset_locked(&mut state, Cause::Status),
             18 => {
                 if self.profile().keeps_status && state.status & !byte != 0 {
@@ -204,12 +230,6 @@ impl Device {
             22 => self.signals().set_queue_vector(state.selected, low),
             _ => {}
         }
-        if state.status & Status::DRIVER_OK.bits() == 0
-            && self.faults().strike(Kind::InterruptEarly, state.selected)
-        {
-            self.signals().queue(state.selected);
-            self.signals().config();
-        }
         false
     }
 
@@ -225,6 +245,9 @@ impl Device {
     /// (VIRTIO 1.3, section 3.1.2).
     fn notify(&self, index: u16) {
         let slot = self.slot(index);
+        if self.faults().strike(Kind::NotifyLost, index) {
+            return;
+        }
         self.observers().see(|| Event::Kick {
             queue: index,
             available: slot.and_then(|slot| slot.progress.available(&self.memory().view())),

@@ -2,12 +2,23 @@
 
 //! One go at a queue: chains are taken and given back, the driver is interrupted as it wishes.
 
+use std::{
+    thread,
+    time::{
+        Duration,
+        Instant, //
+    },
+};
+
 use super::{
     device::Device,
     profile::Profile, //
 };
 use crate::{
-    fault,
+    fault::{
+        Faults,
+        Kind, //
+    },
     memory::View,
     observe::Event,
     queue::{
@@ -16,6 +27,9 @@ use crate::{
         Violation, //
     },
 };
+
+/// Between two interrupts of a storm: no thread is to starve by it.
+const STORM_PAUSE: Duration = Duration::from_micros(10);
 
 /// Why a go at a queue has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +77,7 @@ impl<'a, 'v> Service<'a, 'v> {
 
     /// Begins the go.
     pub(super) fn begin(&self) {
-        if self.strikes(fault::Kind::InterruptSpurious) {
+        if self.strikes(Kind::InterruptSpurious) {
             self.device.signals().queue(self.index);
         }
     }
@@ -86,8 +100,15 @@ impl<'a, 'v> Service<'a, 'v> {
     }
 
     fn look(&mut self) -> Result<Option<Chain<'v>>, Violation> {
+        if self.device.faults().is_stopped() {
+            return Ok(None);
+        }
         loop {
             if let Some(chain) = self.queue.take(self.view)? {
+                if self.device.faults().any() && !self.goes_on() {
+                    self.queue.put_back(1);
+                    return Ok(None);
+                }
                 if !std::mem::replace(&mut self.suppressed, true) {
                     self.queue.suppress_notifications(self.view)?;
                 }
@@ -98,6 +119,10 @@ impl<'a, 'v> Service<'a, 'v> {
                 return Ok(None);
             }
             self.suppressed = false;
+            if self.strikes(Kind::NotifyUnwanted) {
+                self.queue.want_nothing(self.view)?;
+                return Ok(None);
+            }
             if !self.queue.enable_notifications(self.view)? {
                 return Ok(None);
             }
@@ -121,24 +146,76 @@ impl<'a, 'v> Service<'a, 'v> {
 
     /// Gives a chain back; the device has written its first `written` writable bytes.
     pub fn give(&mut self, chain: Chain<'v>, written: u32) {
-        let lie = u16::from(self.strikes(fault::Kind::UsedId)) << 15;
-        self.give_all(&[(chain.head | lie, written)]);
-    }
-
-    /// The device stops, and asks to be reset.
-    pub fn ask_for_reset(&self) {
-        self.device.ask_for_reset();
-    }
-
-    /// The device is not there any more.
-    pub fn vanish(&self) {
-        self.device.vanish();
+        self.give_listed(&[(chain.head, written)], chain.list());
     }
 
     /// Gives chains back for the driver to see all at once, each by its head, likewise.
     pub fn give_all(&mut self, chains: &[(u16, u32)]) {
-        let outcome = self.queue.give(self.view, chains);
+        self.give_listed(chains, None);
+    }
+
+    /// The same, for a chain with an indirect table.
+    fn give_listed(&mut self, chains: &[(u16, u32)], list: Option<(u64, u64)>) {
+        let outcome = if self.device.faults().any() {
+            self.give_wrongly(chains, list)
+        } else {
+            self.queue.give(self.view, chains)
+        };
         self.judge(outcome);
+    }
+
+    fn give_wrongly(
+        &mut self,
+        chains: &[(u16, u32)],
+        list: Option<(u64, u64)>,
+    ) -> Result<(), Violation> {
+        let faults = self.device.faults();
+        if let Some(millis) = faults.value(Kind::Stall, self.index) {
+            self.wait(Duration::from_millis(millis));
+        }
+        faults.scribble(self.index, self.view, self.queue.ring(), list);
+        let given = faults.given(self.index, self.queue.ring().size(), chains);
+        self.queue.give_wrongly(self.view, chains.len(), &given)
+    }
+
+    /// A chain was taken; whether the device goes on after that.
+    fn goes_on(&self) -> bool {
+        let faults = self.device.faults();
+        let told = faults.needs_reset();
+        let goes_on = faults.goes_on(self.index);
+        if !told && faults.needs_reset() || self.strikes(Kind::ConfigInterrupt) {
+            self.device.signals().config();
+        }
+        if let Some(millis) = faults.value(Kind::InterruptStorm, self.index) {
+            self.storm(Some(self.index), millis);
+        }
+        if let Some(millis) = faults.value(Kind::ConfigStorm, self.index) {
+            self.storm(None, millis);
+        }
+        goes_on
+    }
+
+    /// Interrupts without a pause while everything else goes on.
+    fn storm(&self, queue: Option<u16>, millis: u64) {
+        let signals = self.device.signals().clone();
+        let end = Instant::now() + Duration::from_millis(millis);
+        thread::spawn(move || {
+            while Instant::now() < end {
+                match queue {
+                    Some(index) => signals.queue(index),
+                    None => signals.config(),
+                }
+                thread::sleep(STORM_PAUSE);
+            }
+        });
+    }
+
+    /// Waits, unless somebody needs the queue.
+    pub fn wait(&self, time: Duration) {
+        let end = Instant::now() + time;
+        while Instant::now() < end && !self.device.is_wanted(self.index) {
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Puts back the last `count` chains that were taken; they will be the next again.
@@ -151,14 +228,29 @@ impl<'a, 'v> Service<'a, 'v> {
     /// To be called before work that takes long.
     pub fn interrupt(&mut self) {
         let outcome = self.queue.wants_interrupt(self.view);
-        if self.judge(outcome) == Some(true) && !self.strikes(fault::Kind::InterruptLost) {
+        if self.judge(outcome) != Some(true) || self.strikes(Kind::InterruptLost) {
+            return;
+        }
+        if self.strikes(Kind::InterruptWrong) {
+            self.device.signals().config();
+        } else {
             self.device.signals().queue(self.index);
         }
     }
 
     /// Whether the device does something wrong on this occasion.
-    pub fn strikes(&self, kind: fault::Kind) -> bool {
+    pub fn strikes(&self, kind: Kind) -> bool {
         self.device.faults().strike(kind, self.index)
+    }
+
+    /// The value of what it does wrong on this occasion, if it does.
+    pub fn value(&self, kind: Kind) -> Option<u64> {
+        self.device.faults().value(kind, self.index)
+    }
+
+    /// What the device does wrong on purpose.
+    pub fn faults(&self) -> &'a Faults {
+        self.device.faults()
     }
 
     /// The driver has broken a rule of the device: everything stops until the next reset.

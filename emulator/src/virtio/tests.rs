@@ -132,7 +132,11 @@ impl Bench {
     }
 
     fn faulty(fault: &str) -> Self {
-        Self::with_faults(0, QEMU, vec![Fault::parse(fault).unwrap()])
+        Self::with_faults(
+            0,
+            QEMU,
+            vec![Fault::parse(fault, DeviceType::Block).unwrap()],
+        )
     }
 
     fn with_faults(vectors: u16, profile: &'static Profile, faults: Vec<Fault>) -> Self {

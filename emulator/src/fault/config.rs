@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Fields of the configuration that say what cannot be, or something else at each look.
+
+use std::sync::atomic::Ordering;
+
+use super::{
+    table::{
+        Kind,
+        Of,
+        Row, //
+    },
+    Faults, //
+};
+use crate::virtio::{
+    blk::config as blk,
+    net::config as net,
+    pci::DeviceType, //
+};
+
+const fn row(
+    name: &'static str,
+    of: DeviceType,
+    kind: Kind,
+    value: u64,
+    what: &'static str,
+    rows: &'static str,
+) -> Row {
+    Row {
+        name,
+        of: Of::Only(of),
+        kind,
+        value,
+        what,
+        rows,
+    }
+}
+
+/// Faults of the configuration.
+pub(super) const ROWS: &[Row] = &[
+    row(
+        "capacity",
+        DeviceType::Block,
+        Kind::Field(blk::CAPACITY, 8),
+        0,
+        "the capacity is VALUE (0)",
+        "B43 H20",
+    ),
+    row(
+        "size-max",
+        DeviceType::Block,
+        Kind::Field(blk::SIZE_MAX, 4),
+        1,
+        "the longest segment is VALUE (1)",
+        "B1 H20",
+    ),
+    row(
+        "seg-max",
+        DeviceType::Block,
+        Kind::Field(blk::SEG_MAX, 4),
+        0,
+        "the most segments is VALUE (0)",
+        "B2 H20",
+    ),
+    row(
+        "cylinders",
+        DeviceType::Block,
+        Kind::Field(blk::CYLINDERS, 2),
+        0xffff,
+        "the cylinders is VALUE (all ones)",
+        "B4 H20",
+    ),
+    row(
+        "block-size",
+        DeviceType::Block,
+        Kind::Field(blk::BLK_SIZE, 4),
+        3,
+        "the block size is VALUE (3)",
+        "B42 H20",
+    ),
+    row(
+        "block-exponent",
+        DeviceType::Block,
+        Kind::Field(blk::PHYSICAL_BLOCK_EXP, 1),
+        0xff,
+        "the exponent of the physical block is VALUE (all ones)",
+        "B42 H20",
+    ),
+    row(
+        "alignment-offset",
+        DeviceType::Block,
+        Kind::Field(blk::ALIGNMENT_OFFSET, 1),
+        0xff,
+        "the alignment is VALUE (all ones)",
+        "B42 H20",
+    ),
+    row(
+        "io-min",
+        DeviceType::Block,
+        Kind::Field(blk::MIN_IO_SIZE, 2),
+        0xffff,
+        "the least I/O is VALUE (all ones)",
+        "B42 H20",
+    ),
+    row(
+        "io-best",
+        DeviceType::Block,
+        Kind::Field(blk::OPT_IO_SIZE, 4),
+        0xffff_ffff,
+        "the best I/O is VALUE (all ones)",
+        "B42 H20",
+    ),
+    row(
+        "wce",
+        DeviceType::Block,
+        Kind::Field(blk::WCE, 1),
+        7,
+        "the cache mode is VALUE (7)",
+        "B47 H21",
+    ),
+    row(
+        "disk-queues",
+        DeviceType::Block,
+        Kind::Field(blk::NUM_QUEUES, 2),
+        0,
+        "the number of queues is VALUE (0)",
+        "B12 H20",
+    ),
+    row(
+        "discard-most",
+        DeviceType::Block,
+        Kind::Field(blk::MAX_DISCARD_SECTORS, 4),
+        0,
+        "the most sectors of a discard is VALUE (0)",
+        "B13 H20",
+    ),
+    row(
+        "discard-ranges",
+        DeviceType::Block,
+        Kind::Field(blk::MAX_DISCARD_SEG, 4),
+        0,
+        "the most ranges of a discard is VALUE (0)",
+        "B13 H20",
+    ),
+    row(
+        "discard-alignment",
+        DeviceType::Block,
+        Kind::Field(blk::DISCARD_SECTOR_ALIGNMENT, 4),
+        0xffff_ffff,
+        "the alignment of a discard is VALUE (all ones)",
+        "B13 H20",
+    ),
+    row(
+        "zeroes-most",
+        DeviceType::Block,
+        Kind::Field(blk::MAX_WRITE_ZEROES_SECTORS, 4),
+        0,
+        "the most sectors of zeroes is VALUE (0)",
+        "B14 H20",
+    ),
+    row(
+        "zeroes-ranges",
+        DeviceType::Block,
+        Kind::Field(blk::MAX_WRITE_ZEROES_SEG, 4),
+        0,
+        "the most ranges of zeroes is VALUE (0)",
+        "B14 H20",
+    ),
+    row(
+        "erase-most",
+        DeviceType::Block,
+        Kind::Field(blk::MAX_SECURE_ERASE_SECTORS, 4),
+        0,
+        "the most sectors of a secure erase is VALUE (0)",
+        "B16 H20",
+    ),
+    row(
+        "erase-ranges",
+        DeviceType::Block,
+        Kind::Field(blk::MAX_SECURE_ERASE_SEG, 4),
+        0,
+        "the most ranges of a secure erase is VALUE (0)",
+        "B16 H20",
+    ),
+    row(
+        "erase-alignment",
+        DeviceType::Block,
+        Kind::Field(blk::SECURE_ERASE_SECTOR_ALIGNMENT, 4),
+        0xffff_ffff,
+        "the alignment of a secure erase is VALUE (all ones)",
+        "B16 H20",
+    ),
+    row(
+        "capacity-torn",
+        DeviceType::Block,
+        Kind::Torn(blk::CAPACITY, 8),
+        0xffff_ffff,
+        "the capacity grows by VALUE with each byte that is read of it",
+        "T37 B43 H19",
+    ),
+    row(
+        "capacity-flaps",
+        DeviceType::Block,
+        Kind::Flaps(blk::CAPACITY, 8),
+        0x8000,
+        "the capacity has VALUE's bits turned at each look, and the driver is told",
+        "T37 B44",
+    ),
+    row(
+        "mac",
+        DeviceType::Net,
+        Kind::Field(net::MAC, 6),
+        0,
+        "the address is VALUE (0)",
+        "N5 H20",
+    ),
+    row(
+        "link-status",
+        DeviceType::Net,
+        Kind::Field(net::STATUS, 2),
+        0xffff,
+        "the link's status is VALUE (all ones)",
+        "N72 H20",
+    ),
+    row(
+        "pairs",
+        DeviceType::Net,
+        Kind::Field(net::MAX_VIRTQUEUE_PAIRS, 2),
+        0,
+        "the number of pairs is VALUE (0)",
+        "N68 H20",
+    ),
+    row(
+        "mtu",
+        DeviceType::Net,
+        Kind::Field(net::MTU, 2),
+        0,
+        "the MTU is VALUE (0)",
+        "N70 H18 H20",
+    ),
+    row(
+        "link-flaps",
+        DeviceType::Net,
+        Kind::Flaps(net::STATUS, 2),
+        1,
+        "the link's status has VALUE's bits turned at each look, and the driver is told",
+        "N72 H39",
+    ),
+];
+
+impl Faults {
+    /// Puts wrong bytes into what is read of the configuration from `offset` on. Returns whether the
+    /// driver is to be told that it has changed.
+    pub fn configuration(&self, offset: usize, data: &mut [u8]) -> bool {
+        let end = offset.saturating_add(data.len());
+        let touches = |at: usize, len: usize| at < end && offset < at + len;
+        let mut changed = false;
+        for blow in self.blows(0, |kind| match kind {
+            Kind::Field(at, len) | Kind::Torn(at, len) | Kind::Flaps(at, len) => touches(at, len),
+            _ => false,
+        }) {
+            let (at, len, value) = match blow.kind {
+                Kind::Field(at, len) => (at, len, blow.value),
+                Kind::Torn(at, len) => (at, len, self.draw_next().wrapping_mul(blow.value)),
+                Kind::Flaps(at, len) => {
+                    // A look begins with the first byte.
+                    let begins = touches(at, 1);
+                    changed |= begins;
+                    let looks = self.looks.fetch_add(begins.into(), Ordering::Relaxed);
+                    if (looks + u64::from(begins)) % 2 == 0 {
+                        turn(at, len, blow.value, offset, data);
+                    }
+                    continue;
+                }
+                _ => continue,
+            };
+            let bytes = value.to_le_bytes();
+            for (place, byte) in (offset..).zip(data.iter_mut()) {
+                if let Some(new) = place.checked_sub(at).filter(|nth| *nth < len) {
+                    *byte = bytes.get(new).copied().unwrap_or(0);
+                }
+            }
+        }
+        changed
+    }
+
+    /// Numbers one after the other.
+    fn draw_next(&self) -> u64 {
+        self.noise.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+/// Turns those bits of the field at `at` that are in what is read from `offset` on.
+fn turn(at: usize, len: usize, bits: u64, offset: usize, data: &mut [u8]) {
+    for (nth, bits) in bits.to_le_bytes().iter().take(len).enumerate() {
+        let byte = (at + nth)
+            .checked_sub(offset)
+            .and_then(|place| data.get_mut(place));
+        if let Some(byte) = byte {
+            *byte ^= bits;
+        }
+    }
+}

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Frames and commands of a card that are not what they say.
+
+use super::{
+    table::{
+        Kind,
+        Of,
+        Row, //
+    },
+    Faults, //
+};
+use crate::virtio::{
+    net::{
+        Header,
+        HDR_F_NEEDS_CSUM, //
+    },
+    pci::DeviceType, //
+};
+
+/// Segments of TCP over IPv4, as `gso_type` has it.
+const GSO_TCPV4: u8 = 1;
+
+const fn row(
+    name: &'static str,
+    kind: Kind,
+    value: u64,
+    what: &'static str,
+    rows: &'static str,
+) -> Row {
+    Row {
+        name,
+        of: Of::Only(DeviceType::Net),
+        kind,
+        value,
+        what,
+        rows,
+    }
+}
+
+/// Faults of frames and commands.
+pub(super) const ROWS: &[Row] = &[
+    row(
+        "num-buffers",
+        Kind::NumBuffers,
+        1,
+        "a received frame claims VALUE (1) buffers more than were used",
+        "N94 H22",
+    ),
+    row(
+        "num-buffers-are",
+        Kind::NumBuffersAre,
+        0,
+        "a received frame claims VALUE (0) buffers",
+        "N93 N94 H22",
+    ),
+    row(
+        "checksum",
+        Kind::Checksum,
+        0xffff,
+        "a received frame wants a checksum that begins at its byte VALUE (65535)",
+        "N51 H23",
+    ),
+    row(
+        "segments",
+        Kind::Segments,
+        0,
+        "a received frame is to be cut into segments of VALUE (0) bytes",
+        "N52 H23",
+    ),
+    row(
+        "segment-kind",
+        Kind::SegmentKind,
+        0x7f,
+        "a received frame is to be cut into segments of the kind VALUE (0x7f)",
+        "N52 H23",
+    ),
+    row(
+        "segment-size",
+        Kind::SegmentSize,
+        0xffff,
+        "a received frame says that it was cut from segments of VALUE (65535) bytes",
+        "N52 H23",
+    ),
+    row(
+        "header-len",
+        Kind::HeaderLen,
+        0xffff,
+        "the headers of a received frame have VALUE (65535) bytes",
+        "N52 H23",
+    ),
+    row(
+        "header-noise",
+        Kind::HeaderNoise,
+        0,
+        "the header of a received frame is noise",
+        "N51 N52 N94 H22 H23",
+    ),
+    row(
+        "frame-len",
+        Kind::FrameLen,
+        5,
+        "the last used entry of a received frame has VALUE (5) bytes: less than a header",
+        "N92 H4",
+    ),
+    row(
+        "frame-empty",
+        Kind::FrameLen,
+        12,
+        "the last used entry of a received frame has VALUE (12) bytes: a header, no frame",
+        "N92 H4",
+    ),
+    row(
+        "frame-runt",
+        Kind::FrameLen,
+        20,
+        "the last used entry of a received frame has VALUE (20) bytes: less than addresses and type",
+        "N92 H4",
+    ),
+    row(
+        "answer",
+        Kind::Answer,
+        1,
+        "a command is obeyed, and the answer is VALUE (1, an error)",
+        "N66",
+    ),
+    row(
+        "answer-unwritten",
+        Kind::AnswerUnwritten,
+        0,
+        "a command is given back without an answer",
+        "N66",
+    ),
+    row(
+        "answer-late",
+        Kind::AnswerLate,
+        3000,
+        "a command is answered VALUE (3000) ms late",
+        "N65 H13 H14",
+    ),
+];
+
+impl Faults {
+    /// Lies into the header of a received frame.
+    pub fn header(&self, queue: u16, header: &mut Header) {
+        for blow in self.blows(queue, |kind| {
+            matches!(
+                kind,
+                Kind::NumBuffers
+                    | Kind::NumBuffersAre
+                    | Kind::Checksum
+                    | Kind::Segments
+                    | Kind::SegmentKind
+                    | Kind::SegmentSize
+                    | Kind::HeaderLen
+                    | Kind::HeaderNoise
+            )
+        }) {
+            // CAST: The low bits of the value.
+            let (byte, word) = (blow.value as u8, blow.value as u16);
+            match blow.kind {
+                Kind::NumBuffers => header.num_buffers = header.num_buffers.saturating_add(word),
+                Kind::NumBuffersAre => header.num_buffers = word,
+                Kind::Checksum => {
+                    header.flags = HDR_F_NEEDS_CSUM;
+                    header.csum_start = word;
+                }
+                Kind::Segments => (header.gso_type, header.gso_size) = (GSO_TCPV4, word),
+                Kind::SegmentKind => (header.gso_type, header.gso_size) = (byte, 1000),
+                Kind::SegmentSize => (header.gso_type, header.gso_size) = (GSO_TCPV4, word),
+                Kind::HeaderLen => header.hdr_len = word,
+                _ => *header = self.noise_header(),
+            }
+        }
+    }
+
+    fn noise_header(&self) -> Header {
+        let mut wire = [0; 12];
+        for (place, byte) in wire.iter_mut().zip(
+            [self.draw(), self.draw()]
+                .iter()
+                .flat_map(|drawn| drawn.to_le_bytes()),
+        ) {
+            *place = byte;
+        }
+        Header::decode(&wire)
+    }
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Mixtures of faults that a number stands for.
+
+use super::table::{
+    rows,
+    Kind,
+    Row, //
+};
+use crate::virtio::pci::DeviceType;
+
+/// Most faults of a mixture.
+const MOST: u64 = 5;
+
+/// The number that belongs to another: the finalizer of SplitMix64.
+pub(super) fn mix(number: u64) -> u64 {
+    let mut z = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// A reproducible row of numbers.
+struct Draws(u64);
+
+impl Draws {
+    /// A number below `limit`, which is not 0.
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = mix(self.0);
+        self.0 % limit
+    }
+}
+
+/// The faults that a number stands for, for a kind of device, each as `--fault` takes it.
+///
+/// A writing of 16 bits anywhere into a ring is as likely as a fault with a name.
+pub fn mixed(seed: u64, device: DeviceType) -> Vec<String> {
+    let named: Vec<&Row> = rows()
+        .filter(|row| row.of.suits(device) && !matches!(row.kind, Kind::Crash))
+        .collect();
+    let mut draws = Draws(mix(seed));
+    (0..1 + draws.below(MOST))
+        .map(|_| {
+            let occasions = format!("after={}:count={}", draws.below(200), 1 << draws.below(6));
+            if draws.below(2) == 0 {
+                let (at, value) = (draws.below(1 << 13), draws.below(1 << 16));
+                return format!("raw:{occasions}:at={at}:value={value}");
+            }
+            // CAST: There are fewer than 2^32.
+            let row = named[draws.below(named.len() as u64) as usize];
+            format!("{}:{occasions}", row.name)
+        })
+        .collect()
+}

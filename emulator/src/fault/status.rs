@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Devices that need a reset, refuse one, or do it by halves.
+
+use super::table::{
+    Kind,
+    Of,
+    Register,
+    Row, //
+};
+
+const fn row(
+    name: &'static str,
+    kind: Kind,
+    value: u64,
+    what: &'static str,
+    rows: &'static str,
+) -> Row {
+    Row {
+        name,
+        of: Of::Any,
+        kind,
+        value,
+        what,
+        rows,
+    }
+}
+
+/// Faults of the status.
+pub(super) const ROWS: &[Row] = &[
+    row(
+        "status-ones",
+        Kind::Read(Register::Status),
+        0xff,
+        "STATUS reads VALUE (all ones)",
+        "T17 T105",
+    ),
+    row(
+        "status-zero",
+        Kind::Read(Register::Status),
+        0,
+        "STATUS reads VALUE (0)",
+        "T18",
+    ),
+    row(
+        "reset-unseen",
+        Kind::ResetUnseen,
+        0x0f,
+        "after a reset STATUS still reads VALUE (0x0f)",
+        "T17 H29",
+    ),
+    row(
+        "reset-refused",
+        Kind::ResetRefused,
+        0,
+        "a reset does nothing: the device goes on with what it has",
+        "T17 H29",
+    ),
+    row(
+        "reset-keeps-pfn",
+        Kind::ResetKeepsPfn,
+        0,
+        "a reset leaves QUEUE_PFN as it was",
+        "T43",
+    ),
+    row(
+        "needs-reset",
+        Kind::NeedsReset,
+        0,
+        "NEEDS_RESET is set and told, and the device stops",
+        "T23 H37",
+    ),
+    row(
+        "needs-reset-idle",
+        Kind::NeedsReset,
+        1,
+        "NEEDS_RESET is set and told, and the device goes on",
+        "T23 H37",
+    ),
+];
