@@ -36,7 +36,10 @@ mod virtio;
 use kernel_ext::hw_random;
 use virtio::{
     core::{
-        features,
+        features::{
+            self,
+            Features, //
+        },
         pci::DeviceType, //
     },
     device::{
@@ -229,6 +232,7 @@ impl RngDevice {
             driver: c"rvirtio_rng",
             device: DeviceType::Entropy,
             features: features::RING,
+            disabled: Features::from_bits(module_parameters::disable_features.value()),
             validate: Wanted::take_all,
         };
         let live = bring_up(pdev, &wanted, Rng::new)?;
@@ -273,4 +277,10 @@ kernel::module_pci_driver! {
     authors: ["the rvirtio authors"],
     description: "Legacy virtio entropy device",
     license: "GPL",
+    params: {
+        disable_features: u32 {
+            default: 0,
+            description: "Feature bits that are not used, though offered; a mask",
+        },
+    },
 }

@@ -40,6 +40,7 @@ use crate::{
         },
     },
     module::major,
+    module_parameters,
     queues::Queues,
     rescue::{
         Held,
@@ -57,6 +58,7 @@ use crate::{
                 Range,
                 ID_BYTES, //
             },
+            features::Features,
             pci::DeviceType, //
         },
         device::{
@@ -91,6 +93,7 @@ impl Block {
             driver: c"rvirtio_blk",
             device: DeviceType::Block,
             features: FEATURES,
+            disabled: Features::from_bits(module_parameters::disable_features.value()),
             validate: Wanted::take_all,
         };
         let index = Index::take()?;

@@ -43,6 +43,10 @@ kernel::prelude::module! {
             default: 0,
             description: "Most request queues of a disk; 0 for one each CPU",
         },
+        disable_features: u32 {
+            default: 0,
+            description: "Feature bits that are not used, though offered; a mask",
+        },
         queue_depth: u32 {
             default: 0,
             description: "Most requests in flight of a queue; 0 for what its ring has room for",

@@ -155,6 +155,7 @@ impl Card {
             driver: c"rvirtio_net",
             device: DeviceType::Net,
             features: FEATURES,
+            disabled: Features::from_bits(crate::module_parameters::disable_features.value()),
             validate,
         };
         let live = bring_up(pdev, &wanted, |session| Builder::new(pdev, session)?.nic())?;

@@ -64,5 +64,9 @@ kernel::prelude::module! {
             default: true,
             description: "Whether sent packets are given back by interrupt; else with the next one",
         },
+        disable_features: u32 {
+            default: 0,
+            description: "Feature bits that are not used, though offered; a mask",
+        },
     },
 }

@@ -30,6 +30,7 @@ use super::{
         pci::DeviceType,
         status::Status, //
     },
+    inspect::Agreement,
     pci_legacy::{
         interrupts::{
             CallbackQueue,
@@ -97,6 +98,8 @@ pub struct Wanted {
     pub device: DeviceType,
     /// The feature bits it supports.
     pub features: Features,
+    /// Of these, bits that are not to be used with any device, because the module's user says so.
+    pub disabled: Features,
     /// Drops feature bits whose configuration fields make no sense, before they are accepted.
     pub validate: fn(Features, &Config) -> Features,
 }
@@ -177,7 +180,7 @@ fn attempt<E: Events>(
 
     let offered = Features::from_bits(transport.host_features());
     let features = (wanted.validate)(
-        Features::negotiate(offered, wanted.features),
+        Features::negotiate(offered, wanted.features.without(wanted.disabled)),
         &Config(transport.clone()),
     );
     transport.set_guest_features(features.bits());
@@ -197,11 +200,20 @@ fn attempt<E: Events>(
         memory,
         interrupts: None,
         events,
+        inspection: None,
         bound: false,
         failed: false,
     };
     // Should it fail, dropping `live` resets the device before the queues are freed.
     live.interrupts = Some(interrupts(pdev, wanted, policy, &live).map_err(Failure::Interrupts)?);
+    let agreement = Agreement {
+        kind: wanted.device,
+        offered,
+        disabled: wanted.disabled,
+        negotiated: features,
+    };
+    // A device that cannot be looked at works all the same.
+    live.inspection = live.inspect(wanted.driver, agreement).ok();
     Ok(live)
 }
 
@@ -214,13 +226,16 @@ fn interrupts<E: Events>(
 ) -> Result<Interrupts<E>> {
     let mut callbacks = KVec::with_capacity(live.queues.len(), GFP_KERNEL)?;
     for queue in &live.queues {
-        if let Some(name) = queue.callback {
-            let index = queue.index;
-            callbacks.push(CallbackQueue { index, name }, GFP_KERNEL)?;
+        if let Some(counts) = &queue.interrupts {
+            let callback = CallbackQueue {
+                index: queue.index,
+                name: queue.name,
+                counts: counts.clone(),
+            };
+            callbacks.push(callback, GFP_KERNEL)?;
         }
     }
-    let device = pdev.as_ref();
-    let name = CString::try_from_fmt(fmt!("{}-{}", wanted.driver, device.name()))?;
+    let name = device_name(wanted.driver, pdev)?;
     Interrupts::new(
         pdev,
         &live.transport,
@@ -229,4 +244,9 @@ fn interrupts<E: Events>(
         &callbacks,
         &live.events,
     )
+}
+
+/// What a device is called where the names of all drivers stand together.
+fn device_name(driver: &CStr, pdev: &pci::Device) -> Result<CString> {
+    CString::try_from_fmt(fmt!("{}-{}", driver, pdev.as_ref().name()))
 }

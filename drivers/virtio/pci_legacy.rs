@@ -55,6 +55,7 @@ use crate::kernel_ext::{
     }, //
 };
 
+pub mod counts;
 pub mod ids;
 pub mod interrupts;
 mod regs;

@@ -14,7 +14,6 @@ use kernel::{
         atomic::{
             Acquire,
             Atomic,
-            Relaxed,
             Release, //
         },
         barrier, //
@@ -33,6 +32,7 @@ pub use crate::kernel_ext::{
         PhysRange,
         PhysRanges, //
     },
+    sync::Counter, //
 };
 /// How ring memory is accessed: once each, while the device may access it too.
 pub use core::ptr::{
@@ -93,26 +93,21 @@ impl Flag {
 }
 
 /// A position in a ring, moved by one thread and looked at by others, who may see an older one.
-pub struct Position(Atomic<u32>);
-
-impl Default for Position {
-    fn default() -> Self {
-        Self(Atomic::new(0))
-    }
-}
+#[derive(Default)]
+pub struct Position(Counter);
 
 impl Position {
     /// Moves it.
     #[inline]
     pub fn set(&self, position: u16) {
-        self.0.store(position.into(), Relaxed);
+        self.0.set(position.into());
     }
 
     /// Looks at it.
     #[inline]
     pub fn get(&self) -> u16 {
         // CAST: Only 16-bit values are stored.
-        self.0.load(Relaxed) as u16
+        self.0.get() as u16
     }
 }
 

@@ -9,6 +9,7 @@
 
 pub mod core;
 pub mod device;
+pub mod inspect;
 pub mod pci_legacy;
 pub mod platform;
 pub mod queue_name;

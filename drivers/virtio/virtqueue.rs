@@ -58,7 +58,11 @@ use super::{
     },
 };
 
-pub use self::memory::Progress;
+pub use self::memory::{
+    Progress,
+    RingState,
+    Watch, //
+};
 pub use self::{
     chain::{
         Buffers,
@@ -148,6 +152,9 @@ impl<T: Buffers> Virtqueue<T> {
         };
         let mut links = table(usize::from(size), |_| Ok(0)).map_err(no_memory)?;
 
+        let free = FreeList::new(&mut links);
+        ring.counts().free.set(free.free());
+
         // INVARIANT: Both tables have `size` entries, and nothing is outstanding.
         Ok(Self {
             ring,
@@ -155,7 +162,7 @@ impl<T: Buffers> Virtqueue<T> {
             index: parameters.index,
             size,
             event_idx: parameters.event_idx,
-            free: FreeList::new(&mut links),
+            free,
             links,
             in_flight: table(usize::from(size), |_| Ok(None)).map_err(no_memory)?,
             outstanding: 0,
@@ -173,6 +180,11 @@ impl<T: Buffers> Virtqueue<T> {
     /// Lets others see whether there is something to take.
     pub fn progress(&self) -> Progress {
         self.ring.progress()
+    }
+
+    /// Lets others look at the queue: what is in it, what was counted, why it is broken.
+    pub fn watch(&self) -> Watch {
+        self.ring.watch(self.index)
     }
 
     /// The page frame number of the ring, for QUEUE_PFN.
@@ -297,19 +309,27 @@ impl<T: Buffers> Virtqueue<T> {
         write_barrier();
         self.ring.write_avail_idx(new);
         self.published = new;
+        let counts = self.ring.counts();
+        counts.added.add(new.wrapping_sub(old).into());
+        counts.free.set(self.free.free());
         // ORDERING: The index before the load of the device's wish. Pairs with the device's full
         // barrier between its store of that wish and its last look at `avail.idx`: one of the two
         // sees the other's store.
         full_barrier();
 
-        if mem::take(&mut self.starved) {
-            return true;
-        }
-        if self.event_idx {
-            need_event(self.ring.read_avail_event(), new, old)
+        let wanted = mem::take(&mut self.starved)
+            || if self.event_idx {
+                need_event(self.ring.read_avail_event(), new, old)
+            } else {
+                self.ring.read_used_flags() & USED_F_NO_NOTIFY == 0
+            };
+        let counts = self.ring.counts();
+        if wanted {
+            counts.notifications.inc();
         } else {
-            self.ring.read_used_flags() & USED_F_NO_NOTIFY == 0
+            counts.suppressed.inc();
         }
+        wanted
     }
 
     /// Whether the device has used chains that were not taken yet.
@@ -333,7 +353,7 @@ impl<T: Buffers> Virtqueue<T> {
         match self.take_used(claimed) {
             Ok(used) => Some(used),
             Err(violation) => {
-                self.broken = Some(violation);
+                self.break_with(violation);
                 None
             }
         }
@@ -367,7 +387,9 @@ impl<T: Buffers> Virtqueue<T> {
         self.release(head, flight.built);
 
         self.last_used = self.last_used.wrapping_add(1);
-        self.ring.set_taken(self.last_used);
+        let counts = self.ring.counts();
+        counts.taken.set(self.last_used);
+        counts.used.inc();
         if self.callbacks && self.event_idx {
             self.arm(self.last_used);
         }
@@ -384,6 +406,7 @@ impl<T: Buffers> Virtqueue<T> {
         self.outstanding = self.outstanding.saturating_sub(1);
         self.free
             .give(&mut self.links, head, built.last, built.count);
+        self.ring.counts().free.set(self.free.free());
     }
 
     /// Why the queue is broken, if it is.
@@ -394,7 +417,16 @@ impl<T: Buffers> Virtqueue<T> {
 
     /// Takes the queue out of service: nothing can be added or taken any more.
     pub fn break_now(&mut self) {
-        self.broken.get_or_insert(Violation::Stopped);
+        if self.broken.is_none() {
+            self.break_with(Violation::Stopped);
+        }
+    }
+
+    /// Notes why the queue is broken, here and for those who watch.
+    #[cold]
+    fn break_with(&mut self, violation: Violation) {
+        self.broken = Some(violation);
+        self.ring.counts().broken.set(violation.to_word());
     }
 
     /// After the device was reset: gives back one chain that it had not used, until none is left.
@@ -411,6 +443,7 @@ impl<T: Buffers> Virtqueue<T> {
             self.sweep += 1;
             if let Some(flight) = place.take() {
                 self.release(head, flight.built);
+                self.ring.counts().used.inc();
                 return Some(flight.token);
             }
         }

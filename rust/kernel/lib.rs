@@ -12,6 +12,7 @@ pub(crate) mod bindings;
 pub(crate) mod block;
 #[cfg(ext_net)]
 pub(crate) mod cpu;
+pub(crate) mod debugfs;
 #[cfg(ext_hwrng)]
 pub(crate) mod hw_random;
 pub(crate) mod io;
@@ -21,4 +22,5 @@ pub(crate) mod mm;
 pub(crate) mod net;
 pub(crate) mod pci;
 pub(crate) mod phys;
+pub(crate) mod sync;
 pub(crate) mod workqueue;

@@ -25,6 +25,38 @@ pub enum Violation {
     Stopped,
 }
 
+impl Violation {
+    /// The violation as a word, never zero, for those who watch a queue without its lock.
+    pub const fn to_word(self) -> u64 {
+        // CAST: Widening, all of them.
+        match self {
+            Self::UsedIndex {
+                claimed,
+                outstanding,
+            } => 1 | ((claimed as u64) << 32) | ((outstanding as u64) << 48),
+            Self::UsedId(id) => 2 | ((id as u64) << 32),
+            Self::NotOutstanding(head) => 3 | ((head as u64) << 32),
+            Self::Stopped => 4,
+        }
+    }
+
+    /// What [`to_word`](Self::to_word) made a word of; `None` for zero.
+    pub const fn from_word(word: u64) -> Option<Self> {
+        // CAST: Parts of the word, each with the width it was put in with.
+        let (low, high) = ((word >> 32) as u16, (word >> 48) as u16);
+        match word as u32 {
+            1 => Some(Self::UsedIndex {
+                claimed: low,
+                outstanding: high,
+            }),
+            2 => Some(Self::UsedId((word >> 32) as u32)),
+            3 => Some(Self::NotOutstanding(low)),
+            4 => Some(Self::Stopped),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -126,6 +158,22 @@ mod tests {
             at = links[usize::from(at)];
         }
         set
+    }
+
+    #[test]
+    fn a_violation_survives_as_a_word() {
+        for violation in [
+            Violation::UsedIndex {
+                claimed: 0xffff,
+                outstanding: 7,
+            },
+            Violation::UsedId(0xffff_ffff),
+            Violation::NotOutstanding(0x8001),
+            Violation::Stopped,
+        ] {
+            assert_eq!(Violation::from_word(violation.to_word()), Some(violation));
+        }
+        assert_eq!(Violation::from_word(0), None);
     }
 
     #[test]

@@ -37,6 +37,20 @@ impl Status {
         self.0 & other.0 == other.0
     }
 
+    /// The names of the bits that are set, lowest first.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        [
+            (Self::ACKNOWLEDGE, "ACKNOWLEDGE"),
+            (Self::DRIVER, "DRIVER"),
+            (Self::DRIVER_OK, "DRIVER_OK"),
+            (Self::NEEDS_RESET, "NEEDS_RESET"),
+            (Self::FAILED, "FAILED"),
+        ]
+        .into_iter()
+        .filter(move |(bit, _)| self.contains(*bit))
+        .map(|(_, name)| name)
+    }
+
     /// Whether the value can be that of a device that is still there.
     ///
     /// All ones is what a read from an unplugged device returns; bit 3 (FEATURES_OK) does not
@@ -65,6 +79,18 @@ mod tests {
         assert_eq!(status.bits(), 3);
         assert!(status.contains(Status::ACKNOWLEDGE));
         assert!(!status.contains(Status::DRIVER_OK));
+    }
+
+    #[test]
+    fn bits_have_names() {
+        assert!(Status::RESET.names().next().is_none());
+        assert!(Status::from_bits(0xc7).names().eq([
+            "ACKNOWLEDGE",
+            "DRIVER",
+            "DRIVER_OK",
+            "NEEDS_RESET",
+            "FAILED"
+        ]));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use kernel::{
 };
 
 use super::{
+    device_name,
     registers::Config,
     session::QueueSetup,
     Events, //
@@ -26,11 +27,13 @@ use crate::virtio::{
         pci::DeviceType,
         status::Status, //
     },
+    inspect::{
+        self,
+        Agreement,
+        Inspection, //
+    },
     pci_legacy::{
-        interrupts::{
-            Interrupts,
-            Policy, //
-        },
+        interrupts::Interrupts,
         PciLegacy, //
     },
     transport::{
@@ -52,6 +55,7 @@ pub struct Live<E: Events> {
     pub(super) memory: Arc<DeviceMemory>,
     pub(super) interrupts: Option<Interrupts<E>>,
     pub(super) events: Arc<E>,
+    pub(super) inspection: Option<Inspection>,
     pub(super) bound: bool,
     pub(super) failed: bool,
 }
@@ -110,17 +114,35 @@ impl<E: Events> Live<E> {
         self.failed = true;
     }
 
+    /// Shows the device in debugfs.
+    pub(super) fn inspect(&self, driver: &CStr, agreement: Agreement) -> Result<Inspection> {
+        let interrupts = self.interrupts.as_ref().ok_or(ENODEV)?;
+        let mut shown = KVec::with_capacity(self.queues.len(), GFP_KERNEL)?;
+        for queue in &self.queues {
+            let queue = inspect::Queue {
+                name: queue.name,
+                watch: queue.watch.clone(),
+                interrupts: queue.interrupts.clone(),
+            };
+            shown.push(queue, GFP_KERNEL)?;
+        }
+        Inspection::new(
+            &device_name(driver, &self.pdev)?,
+            &self.transport,
+            agreement,
+            (
+                interrupts.policy(),
+                interrupts.vectors(),
+                interrupts.counts().clone(),
+            ),
+            shown,
+        )
+    }
+
     /// Says what was found and agreed, in one line of the log.
     pub(super) fn announce(&self) {
         let (vectors, policy) = match &self.interrupts {
-            Some(interrupts) => (
-                interrupts.vectors(),
-                match interrupts.policy() {
-                    Policy::PerQueue => "per-queue",
-                    Policy::Shared => "shared",
-                    Policy::Intx => "INTx",
-                },
-            ),
+            Some(interrupts) => (interrupts.vectors(), interrupts.policy().name()),
             None => (0, "none"),
         };
         dev_info!(

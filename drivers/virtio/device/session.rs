@@ -23,7 +23,10 @@ use crate::virtio::{
         layout::LayoutError,
         status::Status, //
     },
-    pci_legacy::PciLegacy,
+    pci_legacy::{
+        counts::QueueInterrupts,
+        PciLegacy, //
+    },
     queue_name::QueueName,
     transport::{
         DeviceMemory,
@@ -33,7 +36,8 @@ use crate::virtio::{
         Buffers,
         Parameters,
         SetupError,
-        Virtqueue, //
+        Virtqueue,
+        Watch, //
     },
 };
 
@@ -62,7 +66,10 @@ pub(super) struct QueueSetup {
     pub(super) index: u16,
     pub(super) size: u16,
     pub(super) pfn: u32,
-    pub(super) callback: Option<QueueName>,
+    pub(super) name: QueueName,
+    /// Where its interrupts are counted, if it has any.
+    pub(super) interrupts: Option<Arc<QueueInterrupts>>,
+    pub(super) watch: Watch,
 }
 
 impl<'a> Session<'a> {
@@ -145,13 +152,20 @@ impl<'a> Session<'a> {
             .pfn()
             .map_err(|error| self.report(index, SetupError::Layout(error)))?;
 
+        let interrupts = if options.callback {
+            Some(Arc::new(QueueInterrupts::default(), GFP_KERNEL)?)
+        } else {
+            None
+        };
         let mut queues = self.queues.take();
         let result = queues.push(
             QueueSetup {
                 index,
                 size,
                 pfn,
-                callback: options.callback.then_some(options.name),
+                name: options.name,
+                interrupts,
+                watch: queue.watch(),
             },
             GFP_KERNEL,
         );

@@ -29,6 +29,10 @@ use kernel::{
 };
 
 use super::{
+    counts::{
+        DeviceInterrupts,
+        QueueInterrupts, //
+    },
     regs,
     PciLegacy, //
 };
@@ -68,6 +72,15 @@ pub enum Policy {
 impl Policy {
     /// All policies, best first: what a device or a machine refuses, the next one may allow.
     pub const BEST_FIRST: [Self; 3] = [Self::PerQueue, Self::Shared, Self::Intx];
+
+    /// The name used in messages.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PerQueue => "per-queue",
+            Self::Shared => "shared",
+            Self::Intx => "INTx",
+        }
+    }
 }
 
 /// The vector for changes of the configuration.
@@ -77,12 +90,23 @@ const CONFIG_VECTOR: u16 = 0;
 const FIRST_QUEUE_VECTOR: u16 = 1;
 
 /// A queue whose interrupts are wanted.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct CallbackQueue {
     /// The index of the queue.
     pub index: u16,
     /// Its part of the name of a vector.
     pub name: QueueName,
+    /// Where its interrupts are counted.
+    pub counts: Arc<QueueInterrupts>,
+}
+
+impl CallbackQueue {
+    /// Tells the driver of an interrupt that may be for this queue; returns whether it was.
+    fn interrupt<E: Events>(&self, events: &E) -> bool {
+        let found = events.queue_interrupt(self.index);
+        self.counts.count(found);
+        found
+    }
 }
 
 /// The interrupts of one device: vectors, handlers, and what the device was told about them.
@@ -93,6 +117,7 @@ pub struct Interrupts<E: Events> {
     policy: Policy,
     /// Queues, and the vector of each.
     vectors: KVec<(u16, u16)>,
+    counts: Arc<DeviceInterrupts>,
     handlers: KVec<Registration<Source<E>>>,
 }
 
@@ -119,9 +144,11 @@ impl<E: Events> Interrupts<E> {
         let mut this = Self {
             policy,
             vectors: KVec::new(),
+            counts: Arc::new(DeviceInterrupts::default(), GFP_KERNEL)?,
             handlers: KVec::new(),
         };
         let setup = Setup {
+            counts: this.counts.clone(),
             pdev,
             transport,
             name,
@@ -159,6 +186,11 @@ impl<E: Events> Interrupts<E> {
     /// The policy that is in effect.
     pub fn policy(&self) -> Policy {
         self.policy
+    }
+
+    /// What is counted beside the interrupts of queues.
+    pub fn counts(&self) -> &Arc<DeviceInterrupts> {
+        &self.counts
     }
 
     /// The vector of the first queue, if the queues' vectors are spread over the CPUs; the other
@@ -203,6 +235,7 @@ struct Setup<'a, E: Events> {
     name: &'a CStr,
     queues: &'a [CallbackQueue],
     events: &'a Arc<E>,
+    counts: Arc<DeviceInterrupts>,
 }
 
 impl<E: Events> Setup<'_, E> {
@@ -218,7 +251,7 @@ impl<E: Events> Setup<'_, E> {
         self.config_handler(&mut this.handlers, &vectors)?;
         for (vector, queue) in (FIRST_QUEUE_VECTOR..).zip(self.queues) {
             let name = self.vector_name(queue.name)?;
-            let source = Source::Queue(self.events.clone(), queue.index);
+            let source = Source::Queue(self.events.clone(), queue.clone());
             self.register(&mut this.handlers, &vectors, vector, name, source)?;
             this.vectors.push((queue.index, vector), GFP_KERNEL)?;
         }
@@ -229,7 +262,7 @@ impl<E: Events> Setup<'_, E> {
         let vectors = IrqVectors::new(self.pdev, 2, IrqType::MsiX)?;
         self.config_handler(&mut this.handlers, &vectors)?;
         let name = self.vector_name(QueueName::single("virtqueues"))?;
-        let source = Source::Queues(self.events.clone(), self.indices()?);
+        let source = Source::Queues(self.events.clone(), self.all_queues()?);
         self.register(
             &mut this.handlers,
             &vectors,
@@ -247,7 +280,12 @@ impl<E: Events> Setup<'_, E> {
     fn intx(&self, handlers: &mut KVec<Registration<Source<E>>>) -> Result {
         let vectors = IrqVectors::new(self.pdev, 1, IrqType::Intx)?;
         let name = CString::try_from_fmt(fmt!("{}", self.name))?;
-        let source = Source::Pin(self.events.clone(), self.indices()?, self.transport.clone());
+        let source = Source::Pin(Pin {
+            events: self.events.clone(),
+            queues: self.all_queues()?,
+            transport: self.transport.clone(),
+            counts: self.counts.clone(),
+        });
         self.register(handlers, &vectors, 0, name, source)
     }
 
@@ -257,7 +295,7 @@ impl<E: Events> Setup<'_, E> {
         vectors: &Arc<IrqVectors>,
     ) -> Result {
         let name = self.vector_name(QueueName::single("config"))?;
-        let source = Source::Config(self.events.clone());
+        let source = Source::Config(self.events.clone(), self.counts.clone());
         self.register(handlers, vectors, CONFIG_VECTOR, name, source)
     }
 
@@ -282,12 +320,12 @@ impl<E: Events> Setup<'_, E> {
         CString::try_from_fmt(fmt!("{}-{}", self.name, what))
     }
 
-    fn indices(&self) -> Result<KVec<u16>> {
-        let mut indices = KVec::with_capacity(self.queues.len(), GFP_KERNEL)?;
+    fn all_queues(&self) -> Result<KVec<CallbackQueue>> {
+        let mut queues = KVec::with_capacity(self.queues.len(), GFP_KERNEL)?;
         for queue in self.queues {
-            indices.push(queue.index, GFP_KERNEL)?;
+            queues.push(queue.clone(), GFP_KERNEL)?;
         }
-        Ok(indices)
+        Ok(queues)
     }
 }
 
@@ -305,53 +343,66 @@ fn accepted(answer: u16, wanted: u16) -> Result {
 /// What a vector stands for, and thus what happens when it fires.
 enum Source<E: Events> {
     /// The configuration has changed.
-    Config(Arc<E>),
+    Config(Arc<E>, Arc<DeviceInterrupts>),
     /// One queue.
-    Queue(Arc<E>, u16),
+    Queue(Arc<E>, CallbackQueue),
     /// One of several queues.
-    Queues(Arc<E>, KVec<u16>),
+    Queues(Arc<E>, KVec<CallbackQueue>),
     /// Whatever the ISR says, if it is this device at all.
-    Pin(Arc<E>, KVec<u16>, Arc<PciLegacy>),
+    Pin(Pin<E>),
 }
 
 impl<E: Events> Handler for Source<E> {
     fn handle(&self) -> IrqReturn {
         match self {
-            Self::Config(events) => {
+            Self::Config(events, counts) => {
+                counts.config.inc();
                 events.config_changed();
                 IrqReturn::Handled
             }
-            Self::Queue(events, queue) => answer(events.queue_interrupt(*queue)),
+            Self::Queue(events, queue) => answer(queue.interrupt(&**events)),
             Self::Queues(events, queues) => answer(interrupt_all(&**events, queues)),
-            Self::Pin(events, queues, transport) => pin_interrupt(&**events, queues, transport),
+            Self::Pin(pin) => pin.interrupt(),
         }
     }
 }
 
 /// Asks every queue, so that the work of one does not hide that of the next.
-fn interrupt_all<E: Events>(events: &E, queues: &[u16]) -> bool {
+fn interrupt_all<E: Events>(events: &E, queues: &[CallbackQueue]) -> bool {
     let mut found = false;
     for queue in queues {
-        found |= events.queue_interrupt(*queue);
+        found |= queue.interrupt(events);
     }
     found
 }
 
-/// The line is shared: the ISR says whether this device raised it, and is read exactly once.
-///
-/// The queues are scanned even if only the configuration bit is set: with event indices a device
-/// may have used buffers between the two.
-fn pin_interrupt<E: Events>(events: &E, queues: &[u16], transport: &PciLegacy) -> IrqReturn {
-    let bits = transport.isr();
-    // All ones is what a device that is no longer there reads as.
-    if bits == 0 || bits == !0 {
-        return IrqReturn::None;
+/// The interrupt pin: its line is shared, and the ISR says whether this device raised it.
+struct Pin<E: Events> {
+    events: Arc<E>,
+    queues: KVec<CallbackQueue>,
+    transport: Arc<PciLegacy>,
+    counts: Arc<DeviceInterrupts>,
+}
+
+impl<E: Events> Pin<E> {
+    /// Reads the ISR, exactly once, and does what it says.
+    ///
+    /// The queues are scanned even if only the configuration bit is set: with event indices a
+    /// device may have used buffers between the two.
+    fn interrupt(&self) -> IrqReturn {
+        let bits = self.transport.isr();
+        // All ones is what a device that is no longer there reads as.
+        if bits == 0 || bits == !0 {
+            self.counts.foreign.inc();
+            return IrqReturn::None;
+        }
+        if regs::ISR::from(bits).config() {
+            self.counts.config.inc();
+            self.events.config_changed();
+        }
+        interrupt_all(&*self.events, &self.queues);
+        IrqReturn::Handled
     }
-    if regs::ISR::from(bits).config() {
-        events.config_changed();
-    }
-    interrupt_all(events, queues);
-    IrqReturn::Handled
 }
 
 /// An interrupt without work is reported as such, so that the kernel can count spurious ones.

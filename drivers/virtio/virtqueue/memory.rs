@@ -30,9 +30,18 @@ use crate::virtio::{
         Arc,
         ContiguousPages,
         PhysRange,
-        Position,
         Table, //
     },
+};
+
+#[path = "memory/watch.rs"]
+mod watch;
+
+use self::watch::Counts;
+pub use self::watch::{
+    Progress,
+    RingState,
+    Watch, //
 };
 
 /// Bytes of the pages that indirect tables are packed into.
@@ -70,10 +79,13 @@ pub(super) struct RawUsed {
 }
 
 /// What the owner of a ring and those who only watch it have in common.
+///
+/// On cache lines of its own: two queues share nothing that is written.
+#[repr(align(64))]
 struct Block {
     pages: ContiguousPages,
-    /// How far the owner has taken used entries, modulo 65536.
-    taken: Position,
+    layout: Layout,
+    counts: Counts,
 }
 
 /// The ring of one queue.
@@ -105,7 +117,8 @@ impl RingMemory {
     pub(super) fn new(layout: Layout) -> Result<Self, AllocError> {
         let block = shared(Block {
             pages: ContiguousPages::new(layout.bytes())?,
-            taken: Position::default(),
+            layout,
+            counts: Counts::default(),
         })?;
         // INVARIANT: The block has the layout's size, which is a power of two.
         Ok(Self {
@@ -122,7 +135,7 @@ impl RingMemory {
         for offset in (0..self.layout.bytes()).step_by(2) {
             self.write_word(offset, 0);
         }
-        self.set_taken(0);
+        self.block.counts.restart(self.layout.size());
     }
 
     /// Leaves the memory allocated for good.
@@ -135,19 +148,10 @@ impl RingMemory {
         self.block.pages.phys()
     }
 
-    /// Lets others see how far the device and the owner have come, for as long as they like.
-    pub(super) fn progress(&self) -> Progress {
-        // INVARIANT: Taken from the ring whose block it is.
-        Progress {
-            used_idx: self.word(self.layout.used() + 2),
-            block: Arc::clone(&self.block),
-        }
-    }
-
-    /// Tells those who watch how far used entries have been taken.
+    /// What the owner counts for those who watch.
     #[inline]
-    pub(super) fn set_taken(&mut self, position: u16) {
-        self.block.taken.set(position);
+    pub(super) fn counts(&self) -> &Counts {
+        &self.block.counts
     }
 
     /// A pointer to entry `index` of a part with entries of `bytes` bytes, wrapped to the ring.
@@ -250,36 +254,6 @@ impl Drop for RingMemory {
         }
     }
 }
-
-/// How far the device has used a queue and its owner has taken from it, for those who do not own
-/// it: an interrupt handler can tell whether the interrupt was for this queue.
-///
-/// # Invariants
-///
-/// `used_idx` is the address of `used.idx` in the block's pages.
-pub struct Progress {
-    used_idx: *const u16,
-    block: Arc<Block>,
-}
-
-impl Progress {
-    /// Whether the device has used chains that the owner has not taken yet.
-    ///
-    /// The owner may be about to take them. A device that lies can make it true, and false.
-    #[inline]
-    pub fn more_used(&self) -> bool {
-        // SAFETY: By the type invariant the word is in memory that `block` keeps allocated, and
-        // even. The device may write it meanwhile, so the load is volatile.
-        let used = unsafe { read_volatile(self.used_idx) };
-        used != self.block.taken.get()
-    }
-}
-
-// SAFETY: The pointer is into the block, which is plain memory and kept alive by `block`.
-unsafe impl Send for Progress {}
-
-// SAFETY: The memory is only read, by volatile loads.
-unsafe impl Sync for Progress {}
 
 /// One indirect table for each descriptor of a ring, allocated once.
 ///

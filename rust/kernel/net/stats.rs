@@ -6,55 +6,9 @@
 //!
 //! Would go to `rust/kernel/net/stats.rs`.
 
-use kernel::sync::atomic::{
-    ordering::Relaxed,
-    Atomic, //
-};
-
 use super::super::bindings;
 
-/// A 64-bit counter with one writer at a time and any number of readers.
-///
-/// The writers take turns by a lock or a context of their own; if they do not, counts get lost,
-/// nothing worse. Costs a plain load and store on 64-bit machines.
-pub struct Counter(Atomic<u64>);
-
-impl Counter {
-    /// A counter at zero.
-    pub const fn new() -> Self {
-        Self(Atomic::new(0))
-    }
-
-    /// Counts `n` more.
-    #[inline]
-    pub fn add(&self, n: u64) {
-        self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
-    }
-
-    /// Starts over from `n`, for a number that is not a count.
-    #[inline]
-    pub fn set(&self, n: u64) {
-        self.0.store(n, Relaxed);
-    }
-
-    /// Counts one more.
-    #[inline]
-    pub fn inc(&self) {
-        self.add(1);
-    }
-
-    /// The count.
-    #[inline]
-    pub fn get(&self) -> u64 {
-        self.0.load(Relaxed)
-    }
-}
-
-impl Default for Counter {
-    fn default() -> Self {
-        Self::new()
-    }
-}
+pub use super::super::sync::Counter;
 
 /// What a network device reports, the fields of `struct rtnl_link_stats64`.
 #[derive(Clone, Copy, Debug, Default)]

@@ -8,12 +8,12 @@ and a disk that interrupt each time they are notified, before there is anything:
 such interrupts as unhandled. A card that never answers a command: that costs a wait and a line of the log once,
 commands fail, frames go on, and the driver can be taken off and bound again.
 
-Rows: T67 N41 N51 N52 N65 N66 N94 H13 H14 H22 H23
+Rows: T31 T67 N41 N51 N52 N65 N66 N94 H13 H14 H22 H23
 """
 
 import re
 
-from harness import devices, exercise
+from harness import devices, exercise, inspect
 from harness.emulator import Emulator
 from harness.peer import Peer
 
@@ -64,6 +64,8 @@ def unanswered(t, g, nic):
     g.wait("dmesg | grep -q 'does not answer command'", 20)
     status, text = g.run(f"ip link set {nic} address 52:54:00:77:00:99")
     t.check(status != 0 and "timed out" in text, f"the address could be set, status {status}: {text}")
+    stuck = inspect.fields(inspect.show(g, "nic")[f"queue{CONTROL}"])
+    t.equal((stuck["in flight"], stuck["waiting"]), (1, 0), "commands with the device, and those that it has given back")
     g.sh("ping -q -c 10 -i 0.05 -W 5 10.0.2.2", 60)
     t.equal(g.sh("dmesg | grep -c 'does not [a]nswer'"), "1", "lines of the log about it")
     g.sh(f"unbind {address}; bind {address} rvirtio_net; user_net_up $(nic_of {address}); ping -c 2 -i 0.2 -W 5 10.0.2.2")

@@ -4,7 +4,7 @@
 A disk with four queues of 64 entries on four CPUs. Each set of parameters is a new load of the module, after which
 the queues and tags that the block layer shows are counted and the disk is read.
 
-Rows: B50 B52
+Rows: B50 B52 T54
 """
 
 from harness import devices
