@@ -54,20 +54,19 @@ mod restart;
 #[path = "device/session.rs"]
 mod session;
 
+#[allow(unused_imports)] // Shared source: each module uses a part of it.
 pub use self::{
     live::Live,
     registers::{
         Config,
         Notifier, //
     },
+    restart::Changed,
     session::{
         QueueOptions,
         Session, //
     },
 };
-
-#[allow(unused_imports)] // Shared source: each module uses a part of it.
-pub use self::restart::Changed;
 
 use self::session::{
     greet,
