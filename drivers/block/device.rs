@@ -33,6 +33,7 @@ use crate::{
             TagSet,
             TagSetOptions, //
         },
+        pci::driver::Pausable,
         workqueue::{
             Deferred,
             ReclaimQueue,
@@ -175,6 +176,31 @@ impl Block {
     }
 }
 
+impl Block {
+    /// Stops the device for a while: for a sleep of the system or a reset of its function.
+    fn pause(&self) -> Result {
+        let result = match &mut *self.up.lock() {
+            Some(held) => held.pause(&self.rescue.task().tag_set),
+            None => Ok(()),
+        };
+        // It would read the configuration of a device that is not awake.
+        self.resize.cancel();
+        if result.is_err() {
+            self.rescue.schedule();
+        }
+        result
+    }
+
+    /// Starts the device again.
+    fn proceed(&self) {
+        if let Some(held) = &mut *self.up.lock() {
+            held.proceed();
+        }
+        self.rescue.schedule();
+        self.resize.schedule();
+    }
+}
+
 impl Drop for Block {
     /// Removing the disk waits for its requests. A device that works finishes them; one that stopped
     /// working is rescued or given up, and then they end, too.
@@ -238,5 +264,22 @@ impl pci::Driver for Driver {
         _info: Option<&'bound Self::IdInfo>,
     ) -> impl PinInit<Block, Error> + 'bound {
         Block::new(pdev)
+    }
+}
+
+impl Pausable for Driver {
+    fn pause(block: Pin<&Block>) -> Result {
+        block.pause()
+    }
+
+    fn proceed(block: Pin<&Block>) {
+        block.proceed();
+    }
+
+    /// Whoever asks for something after this waits until the system has ended: the device must not
+    /// touch memory that another kernel may own by then, and must not be notified.
+    fn shut_down(block: Pin<&Block>) {
+        // A device that does not let go is kept from memory by nobody else.
+        let _ = block.pause();
     }
 }

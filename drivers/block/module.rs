@@ -4,7 +4,6 @@
 
 use kernel::{
     driver,
-    pci,
     prelude::*,
     sync::atomic::{
         Atomic,
@@ -16,7 +15,10 @@ use kernel::{
 
 use crate::{
     device::Driver,
-    kernel_ext::block::major::Major, //
+    kernel_ext::{
+        block::major::Major,
+        pci::driver::Adapter, //
+    },
 };
 
 /// The major number, while the module is loaded.
@@ -27,7 +29,7 @@ static MAJOR: Atomic<u32> = Atomic::new(0);
 pub(crate) struct BlockModule {
     // Fields are dropped in this order: all disks are gone when the major number is given back.
     #[pin]
-    driver: driver::Registration<pci::Adapter<Driver>>,
+    driver: driver::Registration<Adapter<Driver>>,
     major: Major,
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! A device that stopped working is reset and set up again, with the requests that it had; or given
-//! up.
+//! up. A device that is stopped for a while, because the system sleeps or its function is reset, goes
+//! the same way, in two steps.
 //!
 //! # Why requests may be sent once more
 //!
@@ -51,6 +52,7 @@ use crate::{
             Changed,
             Live, //
         },
+        transport::Quiesced,
     },
 };
 
@@ -61,6 +63,8 @@ const MOST_REPLAYS: u32 = 3;
 pub(crate) struct Held {
     pub(crate) live: Live<Queues>,
     recoveries: Recoveries,
+    /// Requests are kept away while the device is stopped for a while.
+    paused: Option<Quiet<Queues>>,
 }
 
 impl Held {
@@ -68,7 +72,78 @@ impl Held {
         Self {
             live,
             recoveries: Recoveries::new(),
+            paused: None,
         }
+    }
+
+    /// Whether the device is stopped for a while.
+    fn is_paused(&self) -> bool {
+        self.paused.is_some()
+    }
+
+    /// Stops the device for a while. The requests that it had are sent again when it
+    /// [proceeds](Self::proceed), and others wait until then.
+    ///
+    /// # Errors
+    ///
+    /// `EBUSY` if the device does not let go of its requests.
+    pub(crate) fn pause(&mut self, tag_set: &Arc<TagSet<Queues>>) -> Result {
+        let queues = self.live.events().clone();
+        if self.is_paused() || queues.is_given_up() {
+            return Ok(());
+        }
+        let quiet = tag_set.quiesce();
+        queues.drain_all();
+        queues.break_all();
+        let proof = self.live.reset().ok_or(EBUSY)?;
+        queues.take_back(&proof, Request::requeue);
+        self.paused = Some(quiet);
+        Ok(())
+    }
+
+    /// Starts a device again that was stopped for a while. It may have lost its state since, and
+    /// others may have used it. One that was given up before stays so, and is told.
+    pub(crate) fn proceed(&mut self) {
+        let quiet = self.paused.take();
+        let queues = self.live.events().clone();
+        if queues.is_given_up() {
+            self.live.tell_failed();
+            return;
+        }
+        if quiet.is_none() {
+            return;
+        }
+        let result = match self.live.reset() {
+            Some(proof) => self.revive(&queues, &proof),
+            None => Err(Hopeless::KeepsMemory),
+        };
+        if let Err(why) = result {
+            dev_err!(
+                self.live.pdev(),
+                "the device cannot be set up again; it is given up: {}\n",
+                why
+            );
+            self.give_up();
+        }
+    }
+
+    /// Sets up a device that was reset, and from which everything was taken back.
+    fn revive(&mut self, queues: &Queues, proof: &Quiesced) -> Result<(), Hopeless> {
+        if !queues.restart(proof) {
+            return Err(Hopeless::KeepsMemory);
+        }
+        self.live.set_up_again(proof)?;
+        self.live.driver_ok();
+        if !queues.restore_cache_mode() {
+            return Err(Hopeless::Caches);
+        }
+        Ok(())
+    }
+
+    /// Stops a device that will not work again.
+    fn give_up(&mut self) {
+        self.live.fail();
+        self.stop();
     }
 
     /// Stops the device for good and fails the requests that it had; those that come later fail,
@@ -191,7 +266,7 @@ impl Task for Rescue {
             return;
         };
         let queues = held.live.events().clone();
-        if queues.is_given_up() {
+        if held.is_paused() || queues.is_given_up() {
             return;
         }
         let Some(cause) = Cause::of(&held.live, &queues) else {
@@ -229,14 +304,9 @@ impl Rescue {
         let proof = held.live.reset().ok_or(Hopeless::KeepsMemory)?;
         let mut outcome = Outcome::default();
         queues.take_back(&proof, |request| outcome.add(request));
-        if !queues.restart(&proof) {
-            return Err(Hopeless::KeepsMemory);
-        }
-        held.live.set_up_again(&proof)?;
-        held.live.driver_ok();
-        if !queues.restore_cache_mode() {
-            return Err(Hopeless::Caches);
-        }
+        // Whoever was late is not with the device any more.
+        queues.take_overdue();
+        held.revive(queues, &proof)?;
         Ok(outcome)
     }
 
@@ -258,8 +328,7 @@ impl Rescue {
             ),
             Err(why) => {
                 dev_err!(held.live.pdev(), "{}; it is given up: {}\n", cause, why);
-                held.live.fail();
-                held.stop();
+                held.give_up();
             }
         }
         drop(quiet);

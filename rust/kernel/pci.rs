@@ -26,6 +26,7 @@ use super::{
     io::port::PortIo, //
 };
 
+pub(crate) mod driver;
 pub(crate) mod irq;
 
 /// The C side of a device.

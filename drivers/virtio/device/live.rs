@@ -139,6 +139,12 @@ impl<E: Events> Live<E> {
         )
     }
 
+    /// Tells a device that will not be used any more that it is so, in case it has forgotten.
+    pub fn tell_failed(&self) {
+        self.transport
+            .set_status(Status::ACKNOWLEDGE | Status::DRIVER | Status::FAILED);
+    }
+
     /// Says what was found and agreed, in one line of the log.
     pub(super) fn announce(&self) {
         let (vectors, policy) = match &self.interrupts {

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A disk is stopped while it works, and goes on: the system sleeps, the function is reset, the system ends.
+
+fio writes with checksums to a disk at depth 16 and reads back while the system is suspended to memory and woken
+up, and to one behind a PCI Express port whose function is reset again and again. Every byte is right, and the cache
+mode that was set before is there afterwards. A disk that was given up before, because it asked to be reset again and
+again, is still marked as failed after the sleep. When the system ends under load, the last thing that the device is told is
+to reset: it is not notified any more.
+
+Rows: T22 T30 T100 T101 T104 T106 B64 B65 H17
+"""
+
+import re
+
+from harness import devices
+from harness.registers import Registers
+
+TIMEOUT = 400
+RESETS = 10
+LIVE, FAILED = 7, 0x83
+EVENTS = ("virtio_set_status", "virtio_queue_notify")
+
+FIO = ("fio --name=load --filename=/dev/{disk} --size=4M --rw=randwrite --bs=4k --direct=1 --ioengine=libaio "
+       "--iodepth=16 --verify=crc32c --verify_fatal=1 --output=/tmp/fio-{disk}")
+
+
+def begin(g, disk):
+    """Starts the verified load, again and again until it is told to end."""
+    g.sh(f"rm -f /tmp/stop /tmp/end-{disk}; (while [ ! -e /tmp/stop ] && {FIO.format(disk=disk)} >/dev/null 2>&1; do :; done; "
+         f"[ -e /tmp/stop ]; echo $? >/tmp/end-{disk}) & "
+         f"until [ $(awk '{{ print $5 }}' /sys/block/{disk}/stat) -gt 200 ]; do sleep 0.1; done", 60)
+
+
+def end(t, g, disk, what):
+    """Ends it; no round has failed."""
+    done = "awk '{ print $1 }' /sys/block/" + disk + "/stat"
+    before = int(g.sh(done))
+    g.wait(f"[ $({done}) -gt {before + 100} ] || [ -e /tmp/end-{disk} ]", 120, f"the load goes on after {what}")
+    g.sh("touch /tmp/stop")
+    g.wait(f"[ -e /tmp/end-{disk} ]", 120, "the load has ended")
+    t.equal(g.sh(f"cat /tmp/end-{disk}"), "0", f"whether the load has gone on until the end, with {what}")
+
+
+def give_up(t, g, registers):
+    """Has a disk ask to be reset until its driver has had enough."""
+    for number in range(3):
+        registers.write(18, "b", 0x47)
+        # The configuration changes, which the driver is told.
+        g.qmp.command("block_resize", node_name="failed-node", size=(17 + number) << 20)
+        g.wait(f"[ $(dmesg | grep -c ' {g.pci('failed')}: .* asks to be reset; it') -gt {number} ]", 30, "the driver has noticed")
+    t.check(g.run(f"dmesg | grep -q ' {g.pci('failed')}: .* given [u]p'")[0] == 0, "the disk was not given up")
+    t.equal(registers.status, FAILED, "status of a disk that was given up")
+
+
+def asleep(t, g):
+    """The system sleeps, and QEMU resets its devices when it wakes up."""
+    g.start("echo mem > /sys/power/state")
+    g.qmp.wait_event("SUSPEND", 60)
+    g.qmp.command("system_wakeup")
+    status, said = g.result(60)
+    t.equal(status, 0, f"status of the sleep: {said}")
+    t.check("rvirtio" not in g.sh("dmesg | grep -i 'PM: .*fail'; true"), "a device did not go to sleep or wake up")
+
+
+def run(t):
+    """A machine with a PCI Express port."""
+    qemu = devices.disk("disk", t.disk("disk.img", 16 << 20), addr=4)
+    qemu += ["-device", "pcie-root-port,id=rport,bus=pcie.0,chassis=1,slot=1,addr=5"]
+    qemu += devices.disk("express", t.disk("express.img", 16 << 20), bus="rport", disable__legacy=False)
+    qemu += devices.disk("failed", t.disk("failed.img", 16 << 20), addr=6)
+    # Once QEMU's machine has slept, it tells a guest that powers off to go on, for the moment until it is off.
+    t.allow(r"cut here|WARNING: kernel/exit.c:\d+ at do_exit\+|Call Trace", "powering off returns after a sleep")
+    with t.boot(args=[*devices.BARE, "--machine", "q35"], qemu=qemu, driver="rust", trace=True, seconds=150) as g:
+        registers, failed = Registers(g, "disk"), Registers(g, "failed")
+        disks = {name: g.sh(f"disk_of {g.pci(name)}") for name in ("disk", "express")}
+        features = registers.accepted
+        g.sh(f"echo write through > /sys/block/{disks['disk']}/cache_type")
+
+        give_up(t, g, failed)
+        begin(g, disks["disk"])
+        asleep(t, g)
+        end(t, g, disks["disk"], "the sleep")
+        t.equal(registers.accepted, features, "features after the sleep")
+        t.equal(registers.status, LIVE, "status after the sleep")
+        t.equal(failed.status, FAILED, "status of the disk that was given up before")
+        t.equal(g.sh(f"cat /sys/block/{disks['disk']}/cache_type"), "write through", "cache mode after the sleep")
+
+        begin(g, disks["express"])
+        reset = f"/sys/bus/pci/devices/{g.pci('express')}/reset"
+        g.sh(f"for _ in $(seq {RESETS}); do echo 1 > {reset} || exit 1; sleep 0.2; done", 90)
+        end(t, g, disks["express"], "the resets")
+        t.equal(g.sh("dmesg | grep -c 'given [u]p'; true"), "1", "disks that were given up")
+
+        begin(g, disks["disk"])
+        for event in EVENTS:
+            g.trace(event, True)
+    told = [line for line in g.trace_file.read_text().splitlines() if re.search("|".join(EVENTS), line)]
+    by_device = {}
+    for line in told:
+        by_device.setdefault(re.search(r"vdev (0x\w+)", line)[1], []).append(line)
+    t.check(len(by_device) >= len(disks), "not all devices are in the trace")
+    for lines in by_device.values():
+        t.check(re.search(r"virtio_set_status .*val 0$", lines[-1]), f"the last thing a device was told: {lines[-1]}")
+    t.check(any("virtio_queue_notify" in line for line in told), "no device was notified under load")
