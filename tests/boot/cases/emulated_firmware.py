@@ -15,7 +15,7 @@ from harness import conformance
 from harness.case import ROOT
 from harness.emulator import Emulator
 
-TIMEOUT = 60
+TIMEOUT = 180
 MESSAGE = b"the second sector was here"
 
 VARIANTS = {

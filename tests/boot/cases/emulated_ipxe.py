@@ -1,20 +1,24 @@
 # SPDX-License-Identifier: GPL-2.0
 """iPXE, whose driver nobody here wrote, gets an address and a file through a card of the emulator.
 
-QEMU's user network gives both, by DHCP and TFTP. The file is a program that says what stands at its own end,
-and ends the machine: all of it has come, in order. So on both machines, and with the habits of each of the
+QEMU's user network gives both, by DHCP and TFTP; in the variant `namespace`, which needs root, Debian's udhcpd and a
+TFTP server do, over a tap interface in a network namespace of their own. The file is a program that says what stands at
+its own end, and ends the machine: all of it has come, in order. So on both machines, and with the habits of each of the
 four well-known devices. The rules that it breaks are those that docs/conformance.md records.
 
 Rows: D34
 """
 
+import contextlib
 import subprocess
+import sys
 
 from harness import conformance
 from harness.case import ROOT
 from harness.emulator import Emulator
+from harness.tftp import SERVER
 
-TIMEOUT = 60
+TIMEOUT = 240
 MESSAGE = b"the end of the file was here"
 BYTES = 0x5000
 # SeaBIOS takes the ROM of a PCI device from here, too; it finds none behind a romfile of vfio-user-pci.
@@ -23,6 +27,7 @@ ROM = "name=pci1af4,,1000.rom,file=/usr/share/qemu/pxe-virtio.rom"
 VARIANTS = {
     "pc": {},
     "q35": {"machine": "q35"},
+    "namespace": {"own_network": True},
     **{name: {"words": ("--profile", name)} for name in ("bhyve", "kvmtool", "propolis")},
 }
 
@@ -35,21 +40,59 @@ PROGRAM = bytes.fromhex(
     "b000 e6f4 ebfe")   # out of the machine
 
 
-def run(t, words=(), machine="pc"):
+UDHCPD = """
+interface tap0
+start 10.9.0.50
+end 10.9.0.60
+siaddr 10.9.0.1
+boot_file boot
+option subnet 255.255.255.0
+lease_file {folder}/leases
+pidfile {folder}/pid
+"""
+
+
+@contextlib.contextmanager
+def servers(t, device, folder):
+    """Debian's DHCP server and one for TFTP, in the emulator's network."""
+    subprocess.run(device.in_namespace("sh", "-ec", "ip addr add 10.9.0.1/24 dev tap0; ip link set tap0 up"),
+                   check=True, timeout=10)
+    config = t.directory / "udhcpd.conf"
+    config.write_text(UDHCPD.format(folder=t.directory), encoding="ascii")
+    (t.directory / "leases").touch()
+    commands = ([ROOT / "scripts" / "in-root", "busybox", "udhcpd", "-f", config],
+                [sys.executable, "-c", SERVER, "10.9.0.1", folder])
+    started = []
+    try:
+        for command in commands:
+            started.append(subprocess.Popen(device.in_namespace(*map(str, command)), stdin=subprocess.DEVNULL,
+                                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        yield
+        t.equal([server.poll() for server in started], [None, None], "exit status of the servers")
+    finally:
+        for server in started:
+            server.kill()
+            server.wait(10)
+
+
+def run(t, words=(), machine="pc", own_network=False):
     """One machine without a kernel or a disk."""
     said = t.directory / "said"
     folder = t.directory / "tftp"
     folder.mkdir()
     (folder / "boot").write_bytes(PROGRAM.ljust(BYTES, b"\xf4") + MESSAGE + b"\0")
-    with Emulator(t, "net", "--check", *words) as device:
+    backend = ("--backend", "tap:tap0") if own_network else ()
+    with Emulator(t, "net", *backend, "--check", *words, own_network=own_network) as device:
+        network = servers(t, device, folder) if own_network else contextlib.nullcontext()
+        wire = [] if own_network else device.user_net(more=f",tftp={folder},bootfile=boot")
         command = [ROOT / "scripts" / "in-root", "qemu-system-x86_64", "-nodefaults", "-display", "none", "-no-reboot",
                    "-machine", f"{machine},accel=tcg", "-m", "1G", *Emulator.memory(),
-                   *device.qemu("nic", addr="4", bootindex=0), "-fw_cfg", ROM,
-                   *device.user_net(more=f",tftp={folder},bootfile=boot"),
+                   *device.qemu("nic", addr="4", bootindex=0), "-fw_cfg", ROM, *wire,
                    "-chardev", f"file,id=said,path={said}", "-device", "isa-debugcon,iobase=0xe9,chardev=said",
                    "-device", "isa-debug-exit,iobase=0xf4,iosize=1"]
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              timeout=t.remaining(), check=False, text=True)
+        with network:
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                  timeout=t.remaining(), check=False, text=True)
         t.equal(said.read_bytes(), MESSAGE, f"what the program said (QEMU: {done.stdout.strip()[-200:]})")
         # isa-debug-exit ends QEMU with twice the value and one.
         t.equal(done.returncode, 1, "exit status of QEMU")
