@@ -21,8 +21,8 @@ KEPT = build.OUT / "kernel-symbols"
 # A disk of Linux's driver on which the guest hands its kernel's symbols over.
 SCRATCH_SLOT = 8
 
-# Seconds for what the guest does between the windows; a busy host may let it wait for long.
-PATIENCE = 300
+# Seconds for the guest's start and for each thing it does; a busy host may let it wait for long.
+PATIENCE = 900
 
 _SECTIONS = """for path in /sys/module/{module}/sections/.*text*; do echo "${{path##*/}} $(cat "$path")"; done"""
 
@@ -59,7 +59,7 @@ class Machine:
             if self._cards:
                 stack.enter_context(network.Servers())
             self.guest = stack.enter_context(self._t.boot(
-                args=(*devices.BARE, "--smp", self._cpus, "--accel", "kvm" if self._timed else "tcg", "--start-timeout", "300",
+                args=(*devices.BARE, "--smp", self._cpus, "--accel", "kvm" if self._timed else "tcg", "--start-timeout", PATIENCE,
                       "--overlay", build.OVERLAY),
                 qemu=self._qemu(), seconds=PATIENCE,
                 driver=f"override:{DISK_SLOT['rust']:02x}.0,{CARD_SLOT['rust']:02x}.0"))
