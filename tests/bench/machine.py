@@ -21,6 +21,9 @@ KEPT = build.OUT / "kernel-symbols"
 # A disk of Linux's driver on which the guest hands its kernel's symbols over.
 SCRATCH_SLOT = 8
 
+# Seconds for the guest's start and for each thing it does; a busy host may let it wait for long.
+PATIENCE = 900
+
 _SECTIONS = """for path in /sys/module/{module}/sections/.*text*; do echo "${{path##*/}} $(cat "$path")"; done"""
 
 
@@ -56,9 +59,9 @@ class Machine:
             if self._cards:
                 stack.enter_context(network.Servers())
             self.guest = stack.enter_context(self._t.boot(
-                args=(*devices.BARE, "--smp", self._cpus, "--accel", "kvm" if self._timed else "tcg", "--start-timeout", "300",
+                args=(*devices.BARE, "--smp", self._cpus, "--accel", "kvm" if self._timed else "tcg", "--start-timeout", PATIENCE,
                       "--overlay", build.OVERLAY),
-                qemu=self._qemu(), seconds=300,
+                qemu=self._qemu(), seconds=PATIENCE,
                 driver=f"override:{DISK_SLOT['rust']:02x}.0,{CARD_SLOT['rust']:02x}.0"))
             self._stack.callback(stack.pop_all().close)
         self._find()
@@ -90,27 +93,27 @@ class Machine:
         self.names, self._ports = {}, {}
         for driver in DRIVERS:
             disk = g.pci(f"{driver}-disk")
-            self.names[driver] = {"disk": "/dev/" + g.sh(f"disk_of {disk}")}
+            self.names[driver] = {"disk": "/dev/" + g.sh(f"disk_of {disk}", PATIENCE)}
             self._ports[driver, "block"] = Registers(g, f"{driver}-disk").port
         for number, driver in enumerate(DRIVERS if self._cards else ()):
-            nic = g.sh(f"nic_of {g.pci(f'{driver}-card')}")
-            g.sh(network.in_guest(nic, number))
+            nic = g.sh(f"nic_of {g.pci(f'{driver}-card')}", PATIENCE)
+            g.sh(network.in_guest(nic, number), PATIENCE)
             self.names[driver] |= {"nic": nic, "host": network.host(number), "mac": network.mac(number)}
             self._ports[driver, "network"] = Registers(g, f"{driver}-card").port
         # What the start has left to do is done before the first window.
-        g.sh("sleep 2")
+        g.sh("sleep 2", PATIENCE)
 
     def _all_symbols(self):
         if not self._known:
             with steps.step("benchmark: the kernel's symbols"), steps.making(KEPT, self._symbols_key) as fresh:
                 fresh.write_text(self._kernel_symbols(), encoding="ascii")
         modules = [entry for name, path in modules_of_both()
-                   for entry in elf.functions(name, path, self.guest.sh(_SECTIONS.format(module=name)))]
+                   for entry in elf.functions(name, path, self.guest.sh(_SECTIONS.format(module=name), PATIENCE))]
         return counts.Symbols(KEPT.read_text(encoding="ascii"), modules)
 
     def _kernel_symbols(self):
-        disk = self.guest.sh(f"disk_of {self.guest.pci('scratch')}")
-        length = self.guest.sh(f"/bench/load symbols /dev/{disk}", 300)
+        disk = self.guest.sh(f"disk_of {self.guest.pci('scratch')}", PATIENCE)
+        length = self.guest.sh(f"/bench/load symbols /dev/{disk}", PATIENCE)
         with open(self._t.directory / "scratch.img", "rb") as image:
             return image.read(int(length)).decode()
 
@@ -118,9 +121,9 @@ class Machine:
         """One run of a job on one driver: its figures per unit, and instructions by function."""
         names = self.names[driver]
         if job.prepare:
-            self.guest.sh(job.prepare.format(**names), 60)
+            self.guest.sh(job.prepare.format(**names), PATIENCE)
         with network.sending(DRIVERS.index(driver), job.wire):
-            units = int(self.guest.sh(job.command.format(**names), 300))
+            units = int(self.guest.sh(job.command.format(**names), PATIENCE))
         self._t.check(units > 0, f"{job.name} has done nothing on the {driver} driver")
         found = list(self._new_windows())
         self._t.equal(len(found), 1, f"{job.name}: windows counted")

@@ -17,7 +17,7 @@ from . import build, network, page, report, timed
 from .jobs import JOBS
 from .machine import DRIVERS, Machine
 
-BOOT_LIMIT = 1800
+BOOT_LIMIT = 3600
 
 
 def parse(argv):
@@ -47,9 +47,8 @@ def versions():
             "qemu": ".".join(map(str, buildroot.qemu_version([IN_ROOT, "qemu-system-x86_64"])))}
 
 
-def measure(jobs, reps):
-    """All jobs, those of a machine in one boot, the drivers in turn: results by the jobs' names."""
-    found = {}
+def measure(jobs, reps, keep):
+    """All jobs, those of a machine in one boot, the drivers in turn. Each result is kept as soon as it is there."""
     for cpus in sorted({job.cpus for job in jobs}):
         todo = [job for job in jobs if job.cpus == cpus]
         t = Test(Case(f"bench-{cpus}-cpu", None, timeout=BOOT_LIMIT))
@@ -57,10 +56,9 @@ def measure(jobs, reps):
         try:
             with Machine(t, cpus, any(job.kind == "network" for job in todo)) as machine:
                 for job in todo:
-                    found[job.name] = _repeat(machine, job, reps)
+                    keep(job.name, _repeat(machine, job, reps))
         finally:
             t.clean_up(False)
-    return {job.name: found[job.name] for job in jobs}
 
 
 def _repeat(machine, job, reps):
@@ -74,6 +72,15 @@ def _repeat(machine, job, reps):
     steps.say(f"bench: {job.name:<20} {time.monotonic() - start:5.1f} s   driver instructions {by['drv']:.2f} of C's, "
               f"all kernel instructions {by['kern']:.2f}")
     return result
+
+
+def write(results, also):
+    """The files of the results so far."""
+    text = json.dumps(results, indent=1) + "\n"
+    for path in filter(None, (build.OUT / "results.json", also)):
+        with open(path, "w", encoding="utf-8") as out:
+            out.write(text)
+    (build.OUT / "report.html").write_text(page.render(results), encoding="utf-8")
 
 
 def run(options):
@@ -90,9 +97,16 @@ def run(options):
             jobs = [job for job in jobs if job.kind != "network"]
     if not jobs:
         raise Fail("no job is left")
-    results = {"versions": versions(), "reps": options.reps, "jobs": measure(jobs, options.reps)}
+    results = {"versions": versions(), "reps": options.reps, "jobs": {}}
+
+    def keep(name, result):
+        results["jobs"][name] = result
+        write(results, options.save)
+
+    measure(jobs, options.reps, keep)
     if run_machine.accelerator("auto") == "kvm":
         results["timed"] = timed.measure(options.reps, any(job.kind == "network" for job in jobs))
+        write(results, options.save)
     return results
 
 
@@ -111,11 +125,6 @@ def main(argv):
     except (Fail, Failure, GuestError, OSError) as error:
         steps.say(f"bench: {error}")
         return 1
-    text = json.dumps(results, indent=1)
-    for path in filter(None, (build.OUT / "results.json", options.save)):
-        with open(path, "w", encoding="utf-8") as out:
-            out.write(text + "\n")
-    (build.OUT / "report.html").write_text(page.render(results), encoding="utf-8")
     print("\n".join([*report.table(results), *timed.table(results.get("timed", {}))]))
     for name, result in results["jobs"].items() if options.profile else ():
         print("\n".join([f"\n{name}, instructions per {result['unit']}:", *report.profile_lines(result)]))

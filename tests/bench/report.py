@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """The table of results as text, and what one run says beside another."""
 
+import re
 from statistics import median
 
 from .jobs import JOBS
@@ -59,12 +60,13 @@ def readable(name):
     """A Rust symbol without what only the linker needs: the words of its path."""
     if not name.startswith("_R"):
         return name
+    name = re.sub(r"Cs[0-9A-Za-z]+_", "C", name)
     words, at = [], 0
     while at < len(name):
         end = at
         while end < len(name) and name[end].isdigit():
             end += 1
-        # A length is followed by a name of that length; hashes are between `s` and `_`.
+        # A length is followed by a name of that length.
         if end == at or name[end:end + 1] == "":
             at += 1
             continue
