@@ -59,7 +59,8 @@ class Guest:
         self._control_server, self._monitor_server = _listen(control), _listen(monitor)
         # Should it have to boot again, that is done from here, where the connections are known.
         command = [*enter, RUN, "--driver", self.driver, "--name", name, "--overlay", str(GUEST_LIB), "--attempts", "1"]
-        command += ["--timeout", str(int(test.case.timeout) + 30), "--append", "8250.nr_uarts=8"]
+        command += ["--timeout", str(int(test.case.timeout) + 30), "--start-timeout", str(max(120, int(seconds)))]
+        command += ["--append", "8250.nr_uarts=8"]
         for disk in disks:
             command += ["--disk", str(disk), "--writable"]
         if features:

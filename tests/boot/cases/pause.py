@@ -15,7 +15,7 @@ import re
 from harness import devices
 from harness.registers import Registers
 
-TIMEOUT = 400
+TIMEOUT = 600
 RESETS = 10
 LIVE, FAILED = 7, 0x83
 EVENTS = ("virtio_set_status", "virtio_queue_notify")
@@ -70,7 +70,7 @@ def run(t):
     qemu += devices.disk("failed", t.disk("failed.img", 16 << 20), addr=6)
     # Once QEMU's machine has slept, it tells a guest that powers off to go on, for the moment until it is off.
     t.allow(r"cut here|WARNING: kernel/exit.c:\d+ at do_exit\+|Call Trace", "powering off returns after a sleep")
-    with t.boot(args=[*devices.BARE, "--machine", "q35"], qemu=qemu, driver="rust", trace=True, seconds=150) as g:
+    with t.boot(args=[*devices.BARE, "--machine", "q35"], qemu=qemu, driver="rust", trace=True, seconds=240) as g:
         registers, failed = Registers(g, "disk"), Registers(g, "failed")
         disks = {name: g.sh(f"disk_of {g.pci(name)}") for name in ("disk", "express")}
         features = registers.accepted

@@ -20,7 +20,7 @@ import re
 from harness import devices
 from harness.emulator import Emulator
 
-TIMEOUT = 420
+TIMEOUT = 600
 STRIKE = 200
 AGAIN = 1500
 TIMEOUT_MS = 4000
@@ -166,7 +166,7 @@ def run(t):
     t.allow(r"I/O error", "requests of disks that fail them")
     with Emulator.several(t, served) as device:
         qemu = [*Emulator.memory(), *(word for name in served for word in device.qemu(name))]
-        with t.boot(args=devices.BARE, qemu=qemu, driver="rust", seconds=150) as g:
+        with t.boot(args=devices.BARE, qemu=qemu, driver="rust", seconds=240) as g:
             disks = Disks(t, g)
             recovered(t, g, disks)
             lying(t, g, disks)
