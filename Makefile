@@ -12,7 +12,7 @@ CASE ?=
 # INSTALL_MOD_PATH=PATH installs under another root.
 INSTALL_MOD_PATH ?=
 
-.PHONY: modules modules_install test bench run clippy fmt fmt-check shellcheck how-it-works doc rust-analyzer check clean distclean help
+.PHONY: modules modules_install test test-long bench run clippy fmt fmt-check shellcheck how-it-works doc rust-analyzer check clean distclean help
 
 modules: ## build the modules: for the stock Debian kernel, or for KDIR=PATH
 	@$(if $(KDIR),scripts/setup tree:'$(KDIR)',scripts/setup modules)
@@ -26,6 +26,9 @@ run: ## boot a guest on the drivers; ./qemu-run.sh --help has the options
 
 test: ## run every test, or CASE=NAME
 	@tests/run $(CASE)
+
+test-long: ## the cases that take long, at full length: many power cuts
+	@RVIRTIO_LONG=1 tests/run $(or $(CASE),power-cut)
 
 bench: ## what the drivers cost beside Linux's own; scripts/bench --help has the options
 	@scripts/bench

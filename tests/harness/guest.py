@@ -35,6 +35,15 @@ def _listen(path):
     return server
 
 
+def _descendants(pid):
+    """The processes that a process has started, and those that they have."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, task.read_text(encoding="ascii").split()):
+            found += [child, *_descendants(child)]
+    return found
+
+
 class Guest:
     """One boot. Entering waits for the guest, leaving shuts it down and judges its log."""
 
@@ -51,6 +60,7 @@ class Guest:
         self._buffer = b""
         self._pci = None
         self.process = None
+        self._off = False
         self.qmp = None
         self._control = None
         # Short, whatever the repository's path: a socket's name has 107 bytes at most.
@@ -111,7 +121,10 @@ class Guest:
             self._save_messages(5)
             self.kill()
             return False
-        self.finish()
+        if self._off:
+            self._judge()
+        else:
+            self.finish()
         return False
 
     def _accept(self, server):
@@ -243,9 +256,22 @@ class Guest:
             raise GuestError("the guest did not shut down within 30 s")
         if self.process.returncode != 0:
             raise GuestError(f"qemu-run.sh ended with {self.process.returncode}")
+        self._judge()
+
+    def _judge(self):
+        """Fails if the log has what no healthy kernel writes."""
         bad = self.test.judge(self._log_text())
         if bad:
             raise GuestError(f"the guest's log says: {bad}")
+
+    def cut_power(self):
+        """Ends QEMU from one moment to the next: nothing of it gets to finish anything. The case is done with the guest."""
+        for pid in _descendants(self.process.pid):
+            if Path(f"/proc/{pid}/comm").read_text(encoding="ascii").startswith("qemu-system"):
+                os.kill(pid, signal.SIGKILL)
+        if not self._wait(30):
+            raise GuestError("the run command did not end with QEMU")
+        self._off = True
 
     def _wait(self, seconds):
         """Waits for the run command to end."""
