@@ -12,6 +12,7 @@ mod ring;
 mod tests;
 mod violation;
 mod watch;
+mod wrongly;
 
 pub use chain::{
     Chain,
@@ -29,10 +30,6 @@ pub use watch::{
 };
 
 use crate::{
-    fault::{
-        Given,
-        Index, //
-    },
     memory::{
         full_barrier,
         read_barrier,
@@ -166,52 +163,6 @@ impl Queue {
         self.ring.write_used_index(view, self.used)?;
         self.undecided = true;
         Ok(())
-    }
-
-    /// Gives `count` chains back as a fault has it.
-    ///
-    /// # Errors
-    ///
-    /// Likewise.
-    pub fn give_wrongly(
-        &mut self,
-        view: &View<'_>,
-        count: usize,
-        given: &Given,
-    ) -> Result<(), Violation> {
-        for (id, len) in &given.entries {
-            self.ring.write_used_entry(view, self.used, *id, *len)?;
-            if let Some(watch) = &self.watch {
-                // CAST: What is watched is a head.
-                watch.done(self.used, *id as u16, *len);
-            }
-            self.used = self.used.wrapping_add(1);
-        }
-        // CAST: At most the entries of a ring.
-        self.in_flight = self.in_flight.wrapping_sub(count as u16);
-        // ORDERING: As in `give`.
-        write_barrier();
-        match given.index {
-            Index::Right => self.ring.write_used_index(view, self.used)?,
-            Index::Further(steps) => {
-                let index = self.used.wrapping_add(steps);
-                self.ring.write_used_index(view, index)?;
-            }
-            Index::Stays => {}
-        }
-        self.undecided = true;
-        Ok(())
-    }
-
-    /// Says that no notification is wanted, whatever is made available.
-    ///
-    /// # Errors
-    ///
-    /// When the ring is not in memory any more.
-    pub fn want_nothing(&self, view: &View<'_>) -> Result<(), Violation> {
-        self.ring.write_used_flags(view, NO_NOTIFY)?;
-        self.ring
-            .write_avail_event(view, self.taken.wrapping_sub(1))
     }
 
     /// Where the parts of its ring are.
