@@ -118,6 +118,19 @@ impl Channels {
         result
     }
 
+    /// Tells a device that was reset how many pairs are in use; if it does not want to use as many,
+    /// there is one.
+    pub(crate) fn replay(&self, rtnl: &Rtnl<'_>) -> Result {
+        if self.tell(self.current()).is_ok() {
+            return Ok(());
+        }
+        with_cpus_steady(|cpus| {
+            self.current.store(1, Relaxed);
+            self.spread(cpus);
+        });
+        self.dev.set_real_num_queues(1, rtnl)
+    }
+
     /// Tells the device how many pairs to use.
     fn tell(&self, wanted: u16) -> Result {
         match &self.control {

@@ -28,6 +28,7 @@ use crate::{
         netdev_warn,
         NetDevice, //
     },
+    link::Link,
     virtio::{
         core::net::control::{
             Command,
@@ -154,6 +155,7 @@ impl State {
 #[pin_data]
 pub(crate) struct Control {
     dev: Arc<NetDevice>,
+    link: Arc<Link>,
     notifier: Notifier,
     #[pin]
     state: Mutex<State>,
@@ -163,6 +165,7 @@ impl Control {
     /// Takes over the queue for commands.
     pub(crate) fn new(
         dev: Arc<NetDevice>,
+        link: Arc<Link>,
         mut vq: Virtqueue<Request>,
         notifier: Notifier,
     ) -> Result<Arc<Self>> {
@@ -175,6 +178,7 @@ impl Control {
         Arc::pin_init(
             pin_init!(Self {
                 dev,
+                link,
                 notifier,
                 state <- new_mutex!(state, "Control::state"),
             }),
@@ -224,7 +228,7 @@ impl Control {
             return ETIMEDOUT;
         };
         if !core::mem::replace(&mut state.reported, true) {
-            netdev_err!(self.dev, "queue control is broken: {:?}\n", violation);
+            self.link.queue_broken(fmt!("control"), violation);
         }
         EIO
     }
@@ -236,11 +240,18 @@ impl Control {
         state.vq.break_now();
     }
 
-    /// Frees the request that is still in the queue, after the device was reset.
+    /// Takes back the request that is still in the queue, after the device was reset.
     pub(crate) fn take_back(&self, proof: &Quiesced) {
         let mut state = self.state.lock();
         while let Some(request) = state.vq.take_back(proof) {
-            drop(request);
+            state.idle = Some(request);
         }
+    }
+
+    /// Makes the queue new, after everything was taken back; false if it has requests.
+    pub(crate) fn restart(&self, proof: &Quiesced) -> bool {
+        let mut state = self.state.lock();
+        state.reported = false;
+        state.vq.restart(proof)
     }
 }

@@ -5,10 +5,15 @@
 use kernel::{
     cpu::nr_cpu_ids,
     device::Core,
+    new_mutex,
     pci,
     prelude::*,
     str::CString,
-    sync::Arc, //
+    sync::{
+        atomic::Atomic,
+        Arc, //
+    },
+    time::Instant, //
 };
 
 use crate::{
@@ -58,6 +63,11 @@ use crate::{
         Choice,
         InterfaceFeatures,
         Switch, //
+    },
+    rescue::{
+        Held,
+        Rescue,
+        Up, //
     },
     rx::{
         Parts,
@@ -145,7 +155,8 @@ pub(crate) struct Card {
     /// Has the CPUs shared out anew when others are online.
     watch: Option<Pin<KBox<Watch<Channels>>>>,
     registration: Option<Registration<Nic>>,
-    live: Live<Nic>,
+    nic: Arc<Nic>,
+    up: Up,
 }
 
 impl Card {
@@ -159,15 +170,30 @@ impl Card {
             validate,
         };
         let live = bring_up(pdev, &wanted, |session| Builder::new(pdev, session)?.nic())?;
+        let nic = live.events().clone();
+        nic.channels.set_vectors(vectors(&live)?);
+        let features = live.features();
         let mut card = Self {
             watch: None,
             registration: None,
-            live,
+            nic: nic.clone(),
+            up: Arc::pin_init(new_mutex!(Some(Held::new(live)), "Card::up"), GFP_KERNEL)?,
         };
+        nic.link.set_rescue(Arc::pin_init(
+            Deferred::new(
+                Rescue {
+                    up: card.up.clone(),
+                    since: Instant::now(),
+                },
+                c"rvirtio_net::rescue",
+                kernel::static_lock_class!(),
+            ),
+            GFP_KERNEL,
+        )?);
         // The interface can be opened as soon as it is registered.
-        card.live.driver_ok();
-        let nic = card.live.events().clone();
-        nic.channels.set_vectors(card.vectors()?);
+        if let Some(held) = &*card.up.lock() {
+            held.live.driver_ok();
+        }
         with_rtnl(|rtnl| nic.channels.start(rtnl))?;
         nic.dev.set_carrier(false);
         if nic.dev.has_random_address() {
@@ -175,7 +201,7 @@ impl Card {
             let _ = nic.tell_address(&nic.dev.address());
         }
         let (dev, channels) = (nic.dev.clone(), nic.channels.clone());
-        card.registration = Some(if card.live.features().contains(F_MRG_RXBUF) {
+        card.registration = Some(if features.contains(F_MRG_RXBUF) {
             Registration::with_rx_attribute(dev, nic)?
         } else {
             Registration::new(dev, nic)?
@@ -185,32 +211,40 @@ impl Card {
             GFP_KERNEL,
         )?);
         with_cpus_steady(|cpus| channels.spread(cpus));
-        card.live.bound();
-        Ok(card)
-    }
-
-    /// What says which CPUs handle the interrupts of each pair; empty if they share a vector.
-    fn vectors(&self) -> Result<KVec<[Arc<Affinity>; 2]>> {
-        let mut vectors = KVec::new();
-        for pair in 0..self.live.events().channels.most() {
-            let of = |queue| self.live.queue_affinity(queue).cloned();
-            if let (Some(rx), Some(tx)) = (of(pairs::rx_queue(pair)), of(pairs::tx_queue(pair))) {
-                vectors.push([rx, tx], GFP_KERNEL)?;
-            }
+        if let Some(held) = &mut *card.up.lock() {
+            held.live.bound();
         }
-        Ok(vectors)
+        Ok(card)
     }
 }
 
+/// What says which CPUs handle the interrupts of each pair; empty if they share a vector.
+fn vectors(live: &Live<Nic>) -> Result<KVec<[Arc<Affinity>; 2]>> {
+    let mut vectors = KVec::new();
+    for pair in 0..live.events().channels.most() {
+        let of = |queue| live.queue_affinity(queue).cloned();
+        if let (Some(rx), Some(tx)) = (of(pairs::rx_queue(pair)), of(pairs::tx_queue(pair))) {
+            vectors.push([rx, tx], GFP_KERNEL)?;
+        }
+    }
+    Ok(vectors)
+}
+
 impl Drop for Card {
-    /// The order of teardown: nobody who changes the queues, no packets any more, no use of the queues, reset, memory.
+    /// The order of teardown: nobody who changes the queues, no packets any more, no use of the
+    /// queues, reset, memory.
     fn drop(&mut self) {
         self.watch = None;
         self.registration = None;
-        self.live.events().break_queues();
-        if let Some(proof) = self.live.shut_down() {
-            self.live.events().take_back(&proof);
+        if let Some(held) = &mut *self.up.lock() {
+            held.stop();
         }
+        // No interrupt and no packet is left that could start them again.
+        self.nic.link.end_rescue();
+        self.nic.end_work();
+        // The link knows the rescue, the rescue the device, and the device the link.
+        let held = self.up.lock().take();
+        drop(held);
     }
 }
 
@@ -290,11 +324,12 @@ impl<'a> Builder<'a> {
         for number in 0..dev.queues() {
             pairs.push(self.pair(number, &dev, &link)?, GFP_KERNEL)?;
         }
-        let control = self.control(&dev)?;
+        let control = self.control(&dev, &link)?;
         let several = self.features.contains(F_MQ);
         let nic = Nic {
             channels: Channels::new(dev.clone(), control.clone().filter(|_| several))?,
             settings: LinkSettings::new(),
+            stuck: Atomic::new(0),
             address: match &control {
                 Some(control) if self.features.contains(F_CTRL_MAC_ADDR) => {
                     Address::Command(control.clone())
@@ -305,7 +340,8 @@ impl<'a> Builder<'a> {
             },
             filter: control
                 .as_ref()
-                .map(|control| Filter::new(control.clone(), self.features)),
+                .map(|control| Filter::new(control.clone(), self.features))
+                .transpose()?,
             offloads: control
                 .as_ref()
                 .and_then(|control| Switch::new(control.clone(), self.features)),
@@ -379,7 +415,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Makes the control queue, if there is one. It comes after all pairs and needs no interrupt.
-    fn control(&self, dev: &Arc<NetDevice>) -> Result<Option<Arc<Control>>> {
+    fn control(&self, dev: &Arc<NetDevice>, link: &Arc<Link>) -> Result<Option<Arc<Control>>> {
         if !self.features.contains(F_CTRL_VQ) {
             return Ok(None);
         }
@@ -390,7 +426,8 @@ impl<'a> Builder<'a> {
             indirect: 0,
         };
         let vq = self.session.virtqueue(queue, &options)?;
-        Control::new(dev.clone(), vq, self.session.notifier(queue)).map(Some)
+        let notifier = self.session.notifier(queue);
+        Control::new(dev.clone(), link.clone(), vq, notifier).map(Some)
     }
 
     /// The largest packet that is received, in bytes.

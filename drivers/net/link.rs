@@ -9,15 +9,20 @@ use kernel::{
             ordering::Relaxed,
             Atomic, //
         },
-        Arc, //
+        Arc,
+        SetOnce, //
     },
 };
 
 use crate::{
-    kernel_ext::net::netdev::{
-        netdev_err,
-        NetDevice, //
+    kernel_ext::{
+        net::netdev::{
+            netdev_err,
+            NetDevice, //
+        },
+        workqueue::Deferred,
     },
+    rescue::Rescue,
     virtio::{
         core::net::{
             config,
@@ -37,6 +42,8 @@ pub(crate) struct Link {
     /// The configuration of a device that reports its link state; others are always up.
     config: Option<Config>,
     broken: Atomic<u32>,
+    /// Who looks after a device that has broken a queue.
+    rescue: SetOnce<Arc<Deferred<Rescue>>>,
 }
 
 impl Link {
@@ -46,7 +53,38 @@ impl Link {
             dev,
             config,
             broken: Atomic::new(0),
+            rescue: SetOnce::new(),
         }
+    }
+
+    /// Says who looks after a device that does not work any more.
+    pub(crate) fn set_rescue(&self, rescue: Arc<Deferred<Rescue>>) {
+        self.rescue.populate(rescue);
+    }
+
+    /// Has somebody look whether the device still works. Called in any context.
+    pub(crate) fn call_for_rescue(&self) {
+        if let Some(rescue) = self.rescue.as_ref() {
+            rescue.schedule();
+        }
+    }
+
+    /// Waits for whoever looks after the device.
+    pub(crate) fn end_rescue(&self) {
+        if let Some(rescue) = self.rescue.as_ref() {
+            rescue.cancel();
+        }
+    }
+
+    /// Takes the link down until [`Self::release`].
+    pub(crate) fn hold(&self) {
+        self.broken.store(1, Relaxed);
+        self.dev.set_carrier(false);
+    }
+
+    /// The device works again.
+    pub(crate) fn release(&self) {
+        self.broken.store(0, Relaxed);
     }
 
     /// Whether the device says that the link is up.
@@ -57,7 +95,8 @@ impl Link {
         }
     }
 
-    fn is_broken(&self) -> bool {
+    /// Whether a queue has broken.
+    pub(crate) fn is_broken(&self) -> bool {
         self.broken.load(Relaxed) != 0
     }
 
@@ -80,12 +119,12 @@ impl Link {
         }
     }
 
-    /// Takes the link down for good, because the device broke the rules of a queue.
+    /// Takes the link down, because the device broke the rules of a queue.
     ///
     /// Each queue reports once. Called in any context.
     pub(crate) fn queue_broken(&self, queue: fmt::Arguments<'_>, violation: Violation) {
-        self.broken.store(1, Relaxed);
-        self.dev.set_carrier(false);
+        self.hold();
+        self.call_for_rescue();
         netdev_err!(self.dev, "queue {} is broken: {:?}\n", queue, violation);
     }
 }

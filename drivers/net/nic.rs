@@ -5,7 +5,13 @@
 use kernel::{
     prelude::*,
     str::CString,
-    sync::Arc, //
+    sync::{
+        atomic::{
+            ordering::Relaxed,
+            Atomic, //
+        },
+        Arc, //
+    },
 };
 
 use crate::{
@@ -114,11 +120,13 @@ pub(crate) struct Nic {
     pub(crate) pairs: KVec<Pair>,
     pub(crate) channels: Arc<Channels>,
     pub(crate) settings: LinkSettings,
+    /// The device has not sent for long.
+    pub(crate) stuck: Atomic<u32>,
     pub(crate) link: Arc<Link>,
     pub(crate) link_work: Pin<KBox<Deferred<LinkTask>>>,
     pub(crate) address: Address,
     pub(crate) control: Option<Arc<Control>>,
-    pub(crate) filter: Option<Filter>,
+    pub(crate) filter: Option<Pin<KBox<Filter>>>,
     /// For a device that can be told what not to leave to us.
     pub(crate) offloads: Option<Switch>,
     /// For a device that may ask for announcements.
@@ -175,9 +183,69 @@ impl Nic {
         }
     }
 
+    /// Lets all queues be polled. All are, so that nothing is left in a queue that is not used any
+    /// more.
+    pub(crate) fn start_polls(&self, rtnl: &Rtnl<'_>) -> Result {
+        for pair in self.pairs_in_use() {
+            // What there is no memory for now, the first poll asks for again.
+            let _ = pair.rx.with_disabled(|rx, owner| rx.refill(owner))?;
+        }
+        for pair in &self.pairs {
+            pair.rx.enable(rtnl);
+            pair.tx_poll.enable(rtnl);
+        }
+        // The device may have filled the rings before polls were enabled.
+        for pair in self.pairs_in_use() {
+            pair.rx.kick();
+            pair.tx_poll.kick();
+        }
+        Ok(())
+    }
+
+    /// Lets no queue be polled, and waits for polls that are running.
+    pub(crate) fn stop_polls(&self, rtnl: &Rtnl<'_>) {
+        for pair in &self.pairs {
+            pair.tx_poll.disable(rtnl);
+            pair.rx.disable(rtnl);
+        }
+    }
+
+    /// Makes all queues new, after everything was taken back; false if one has buffers.
+    pub(crate) fn restart(&self, proof: &Quiesced) -> bool {
+        let pairs = self.pairs.iter().all(|pair| {
+            pair.tx.restart(proof) && pair.rx.with_disabled(|rx, _| rx.restart(proof)) == Ok(true)
+        });
+        pairs && self.control.iter().all(|control| control.restart(proof))
+    }
+
+    /// Tells a device that was reset what it knew before. What it refuses stands in the log.
+    ///
+    /// # Errors
+    ///
+    /// See [`Channels::replay`].
+    pub(crate) fn replay(&self, rtnl: &Rtnl<'_>) -> Result {
+        self.channels.replay(rtnl)?;
+        let _ = self.tell_address(&self.dev.address());
+        if let Some(switch) = &self.offloads {
+            let _ = switch.tell(self.dev.features(rtnl));
+        }
+        if let Some(filter) = &self.filter {
+            filter.replay();
+        }
+        Ok(())
+    }
+
+    /// Packets that the device has sent or handed in.
+    pub(crate) fn progress(&self) -> u64 {
+        self.pairs.iter().fold(0, |sum, pair| {
+            sum.wrapping_add(pair.rx_stats.packets.get())
+                .wrapping_add(pair.tx.stats().packets.get())
+        })
+    }
+
     /// Takes every queue out of service.
     ///
-    /// Called when the device is unregistered, so that no poll runs.
+    /// Called when no poll can run.
     pub(crate) fn break_queues(&self) {
         for pair in &self.pairs {
             pair.tx.break_queue();
@@ -189,12 +257,16 @@ impl Nic {
         }
     }
 
-    /// Frees what was in the queues, after the device was reset.
-    pub(crate) fn take_back(&self, proof: &Quiesced) {
+    /// Ends what is done in the background, when no interrupt can start it again.
+    pub(crate) fn end_work(&self) {
         self.link_work.cancel();
         if let Some(announce) = &self.announce {
             announce.cancel();
         }
+    }
+
+    /// Frees what was in the queues, after the device was reset.
+    pub(crate) fn take_back(&self, proof: &Quiesced) {
         for pair in &self.pairs {
             pair.tx.take_back(proof);
             // As above.
@@ -228,26 +300,15 @@ impl Events for Nic {
     fn config_changed(&self) {
         self.link_work.schedule();
         self.look_for_announcement();
+        // It may be that the device asks to be reset.
+        self.link.call_for_rescue();
     }
 }
 
 #[vtable]
 impl Operations for Nic {
     fn open(&self, rtnl: &Rtnl<'_>) -> Result {
-        for pair in self.pairs_in_use() {
-            // What there is no memory for now, the first poll asks for again.
-            let _ = pair.rx.with_disabled(|rx, owner| rx.refill(owner))?;
-        }
-        // All are polled, so that nothing is left in a queue that is not used any more.
-        for pair in &self.pairs {
-            pair.rx.enable(rtnl);
-            pair.tx_poll.enable(rtnl);
-        }
-        // The device may have filled the rings before polls were enabled.
-        for pair in self.pairs_in_use() {
-            pair.rx.kick();
-            pair.tx_poll.kick();
-        }
+        self.start_polls(rtnl)?;
         self.link.update();
         self.look_for_announcement();
         Ok(())
@@ -255,10 +316,7 @@ impl Operations for Nic {
 
     fn stop(&self, rtnl: &Rtnl<'_>) {
         self.link_work.cancel();
-        for pair in &self.pairs {
-            pair.tx_poll.disable(rtnl);
-            pair.rx.disable(rtnl);
-        }
+        self.stop_polls(rtnl);
         self.dev.set_carrier(false);
     }
 
@@ -320,8 +378,12 @@ impl Operations for Nic {
     }
 
     fn tx_timeout(&self, queue: u16) {
-        if let Some(pair) = self.pairs.get(usize::from(queue)) {
-            pair.tx.stats().timeouts.inc();
+        let Some(pair) = self.pairs.get(usize::from(queue)) else {
+            return;
+        };
+        if pair.tx.is_stuck() {
+            self.stuck.store(1, Relaxed);
+            self.link.call_for_rescue();
         }
         if net_ratelimit() {
             netdev_warn!(self.dev, "the device does not send on queue {}\n", queue);

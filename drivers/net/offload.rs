@@ -134,6 +134,15 @@ impl Switch {
         if (current ^ wanted) & FEATURE_GRO_HW == 0 {
             return Ok(());
         }
+        self.tell(wanted)
+    }
+
+    /// Tells the device, after a reset too, what the features of the interface are.
+    ///
+    /// # Errors
+    ///
+    /// See [`Control::send`].
+    pub(crate) fn tell(&self, wanted: u64) -> Result {
         let large = wanted & FEATURE_GRO_HW != 0;
         let data = guest_offloads(self.agreed, large);
         self.control.send(GUEST_OFFLOADS_SET, [&data, &[]])

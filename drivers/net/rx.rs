@@ -125,6 +125,12 @@ impl Receiver {
             drop(buffer);
         }
     }
+
+    /// Makes the queue new, after everything was taken back; false if it has buffers.
+    pub(crate) fn restart(&mut self, proof: &Quiesced) -> bool {
+        self.reported = false;
+        self.parts.vq.restart(proof)
+    }
 }
 
 impl Poll for Receiver {

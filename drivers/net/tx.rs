@@ -142,6 +142,8 @@ pub(crate) struct Transmitter {
     /// Sent packets are given back by the poll. Otherwise they lose their owners when they are
     /// sent, and are given back with the next one. Changes while the interface is closed.
     polled: Atomic<u32>,
+    /// Packets that had been sent when the watchdog barked the last time.
+    stuck_at: Atomic<u64>,
     link: Arc<Link>,
     stats: TxStats,
 }
@@ -168,6 +170,7 @@ impl Transmitter {
             reserve: MAX_DESCRIPTORS.min(size),
             size,
             polled: Atomic::new(1),
+            stuck_at: Atomic::new(u64::MAX),
             link,
             stats: TxStats::default(),
         };
@@ -357,6 +360,26 @@ impl Transmitter {
             drop(packet);
         }
         queue.reset();
+    }
+
+    /// Makes the queue new, after everything was taken back; false if it has packets.
+    pub(crate) fn restart(&self, proof: &Quiesced) -> bool {
+        let mut queue = self.queue.lock_bh();
+        queue.reported = false;
+        queue.vq.restart(proof)
+    }
+
+    /// The queue was stopped for long: whether nothing was sent since the last time that it was.
+    ///
+    /// The first time, the queue is looked at: an interrupt may have been lost.
+    pub(crate) fn is_stuck(&self) -> bool {
+        self.stats.timeouts.inc();
+        let sent = self.stats.packets.get();
+        if self.stuck_at.xchg(sent, Relaxed) == sent {
+            return true;
+        }
+        self.napi.schedule();
+        false
     }
 }
 

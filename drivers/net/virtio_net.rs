@@ -15,6 +15,7 @@
 //! | [`announce`]    | the device asks for an announcement                        |
 //! | [`offload`]     | checksums and segmentation, the device's work and ours     |
 //! | [`framing`]     | where a packet's header goes                               |
+//! | [`rescue`]      | a device that stopped working                              |
 //! | [`link`]        | the state of the link                                      |
 //! | [`stats`]       | counters                                                   |
 //! | [`ethtool`]     | what `ethtool` asks                                        |
@@ -37,6 +38,7 @@ mod link;
 mod module;
 mod nic;
 mod offload;
+mod rescue;
 mod rx;
 mod stats;
 mod tx;

@@ -279,6 +279,25 @@ impl NetDevice {
         }
     }
 
+    /// The features that are on.
+    pub fn features(&self, _rtnl: &Rtnl<'_>) -> u64 {
+        // SAFETY: The device is valid by the type invariant, and the RTNL lock is held.
+        unsafe { bindings::netdev_get_features(self.as_ptr()) }
+    }
+
+    /// Says that the device cannot be used for the time being: nothing is sent, and opening it or
+    /// changing its settings fails.
+    pub fn detach(&self, _rtnl: &Rtnl<'_>) {
+        // SAFETY: The device is valid by the type invariant, and the RTNL lock is held.
+        unsafe { bindings::netif_device_detach(self.as_ptr()) };
+    }
+
+    /// Says that the device can be used again.
+    pub fn attach(&self, _rtnl: &Rtnl<'_>) {
+        // SAFETY: The device is valid by the type invariant, and the RTNL lock is held.
+        unsafe { bindings::netif_device_attach(self.as_ptr()) };
+    }
+
     /// Has the stack make the device known to its network, with gratuitous ARP for instance.
     ///
     /// Takes the RTNL lock.
