@@ -7,12 +7,12 @@ MAKEFLAGS += --no-print-directory
 
 # KDIR=PATH builds for another prepared kernel tree, with this host's toolchain.
 KDIR ?=
-# CASE=NAME runs one test.
+# CASE=NAME runs one test, or a cell of make hostile.
 CASE ?=
 # INSTALL_MOD_PATH=PATH installs under another root.
 INSTALL_MOD_PATH ?=
 
-.PHONY: modules modules_install test test-long bench run clippy fmt fmt-check shellcheck how-it-works doc rust-analyzer check clean distclean help
+.PHONY: modules modules_install test test-long hostile bench run clippy fmt fmt-check shellcheck how-it-works doc rust-analyzer check clean distclean help
 
 modules: ## build the modules: for the stock Debian kernel, or for KDIR=PATH
 	@$(if $(KDIR),scripts/setup tree:'$(KDIR)',scripts/setup modules)
@@ -29,6 +29,9 @@ test: ## run every test, or CASE=NAME
 
 test-long: ## the cases that take long, at full length: many power cuts
 	@RVIRTIO_LONG=1 tests/run $(or $(CASE),power-cut)
+
+hostile: ## our drivers on devices that misbehave, or CASE=CELL; DRIVER=c: Linux's own
+	@scripts/hostile --driver $(or $(DRIVER),rust) $(if $(CASE),'$(CASE)')
 
 bench: ## what the drivers cost beside Linux's own; scripts/bench --help has the options
 	@scripts/bench

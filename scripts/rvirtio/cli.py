@@ -42,6 +42,8 @@ def parser():
     add("--driver", default="rust", metavar="WHICH",
         help="rust (default); c: Linux's own drivers; override[:SLOT,...]: Linux's own, then the functions in these "
              "PCI slots (e.g. 04.0; default all) are handed to ours by driver_override; none")
+    add("--no-bind", action="store_true",
+        help="load the drivers of --driver and leave every device without one, to be bound by hand")
     add("--device", choices=["qemu", "emulator"], default="qemu",
         help="whose virtio devices: QEMU's (default), or those of the emulator in this repository")
     add("--profile", choices=emulated.PROFILES, default="qemu", help="whose habits the emulator's devices have (default qemu)")
@@ -250,7 +252,7 @@ def configuration(options):
     if options.net == "user" and not options.address:
         address, gateway, dns = "10.0.2.15/24", "10.0.2.2", "10.0.2.3"
     size = shutil.get_terminal_size((0, 0))
-    values = {"DRIVER": options.driver, "OVERRIDE": options.override.replace(",", " "), "ROOT": options.root or "",
+    values = {"DRIVER": options.driver, "NO_BIND": "1" if options.no_bind else "", "OVERRIDE": options.override.replace(",", " "), "ROOT": options.root or "",
               "DISK": "1" if options.disks else "", "NET": "none" if options.net == "none" else "dhcp",
               "ADDRESS": address, "GATEWAY": gateway, "DNS": dns, "TERM": os.environ.get("TERM", ""),
               "ROWS": size.lines or "", "COLUMNS": size.columns or ""}

@@ -21,7 +21,7 @@ VERDICT = re.compile(r"\bcheck: ")
 BROKEN = re.compile(r"\bcheck: ([A-Z]\d\d) +(?:MUST|SHOULD) ")
 
 
-def _program(t):
+def program(t):
     """The program, built if it is not up to date."""
     log = LOGS / f"{t.case.file_name}-build.log"
     if cargo(ROOT / "emulator", TARGET, log, "build") != 0:
@@ -31,7 +31,7 @@ def _program(t):
 
 def look_at_trace(t, path, *words):
     """What `emulator trace` prints of the trace in `path`."""
-    command = [ROOT / "scripts" / "in-root", _program(t), "trace", path, *map(str, words)]
+    command = [ROOT / "scripts" / "in-root", program(t), "trace", path, *map(str, words)]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     t.equal((done.returncode, done.stderr), (0, ""), f"exit status and messages of emulator trace {path.name}")
     return done.stdout
@@ -64,14 +64,16 @@ class Emulator:
 
     def __init__(self, t, *words, own_network=False):
         """`own_network`: in a network namespace made for it, which needs root."""
+        self._tolerant = False
         self._prepare(t, {None: words})
         if own_network:
             self._enter = ["unshare", "--net", "--"]
 
     @classmethod
-    def several(cls, t, devices):
-        """Serves the devices: name and words of each."""
+    def several(cls, t, devices, tolerant=False):
+        """Serves the devices: name and words of each. `tolerant`: whatever it says of its drivers."""
         new = cls.__new__(cls)
+        new._tolerant = tolerant
         new._prepare(t, devices)
         return new
 
@@ -108,7 +110,7 @@ class Emulator:
                 line += ["--backend", f"dgram:{self._wire(name)}"]
             lines.append(" ".join(f'"{word}"' for word in line) + "\n")
         config.write_text("".join(lines))
-        command = [*self._enter, ROOT / "scripts" / "in-root", _program(self._test), "--config", config]
+        command = [*self._enter, ROOT / "scripts" / "in-root", program(self._test), "--config", config]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                          stderr=subprocess.STDOUT, text=True)
         end = time.monotonic() + 20
@@ -177,7 +179,7 @@ class Emulator:
         self._test.equal(len(others), 2 * len(self._devices), f"lines of the emulator, which said {others}")
 
     def __exit__(self, kind, _value, _trace):
-        if self._process is not None and kind is None:
+        if self._process is not None and kind is None and not self._tolerant:
             self.end()
         else:
             self._stop(signal.SIGTERM)

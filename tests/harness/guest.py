@@ -164,11 +164,11 @@ class Guest:
     def _last_words(self):
         """Why the guest may have ended: its first complaint, else the log's last line."""
         self._wait(10)
-        text = self._log_text()
+        text = self.log_text()
         lines = text.strip().splitlines()
         return self.test.judge(text) or (lines[-1] if lines else "no log")
 
-    def _log_text(self):
+    def log_text(self):
         """The console's log so far."""
         try:
             return self.log.read_text(errors="replace")
@@ -260,7 +260,7 @@ class Guest:
 
     def _judge(self):
         """Fails if the log has what no healthy kernel writes."""
-        bad = self.test.judge(self._log_text())
+        bad = self.test.judge(self.log_text())
         if bad:
             raise GuestError(f"the guest's log says: {bad}")
 

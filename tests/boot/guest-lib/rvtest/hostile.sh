@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+# Sourced on top of lib.sh: one driver on one device that misbehaves. Every step is bounded; what came of it is a
+# line "STEP STATUS MILLISECONDS" with the status "stuck" for one that was left behind.
+
+# Runs COMMAND for at most SECONDS and prints its line as STEP; its output goes to /tmp/hostile.STEP.
+step() {
+    name=$1 seconds=$2
+    shift 2
+    rm -f "/tmp/hostile.$name.status"
+    begin=$(uptime_ms)
+    limit=$((begin + seconds * 1000))
+    (
+        "$@" >"/tmp/hostile.$name" 2>&1
+        echo $? >"/tmp/hostile.$name.new"
+        mv "/tmp/hostile.$name.new" "/tmp/hostile.$name.status"
+    ) </dev/null >/dev/null 2>&1 &
+    until [ -e "/tmp/hostile.$name.status" ]; do
+        if [ "$(uptime_ms)" -ge $limit ]; then
+            echo "$name stuck $(($(uptime_ms) - begin))"
+            return 1
+        fi
+        sleep 0.02
+    done
+    echo "$name $(cat "/tmp/hostile.$name.status") $(($(uptime_ms) - begin))"
+}
+
+# The disk of the function, once udev's part is done: the node is there as soon as the disk is.
+has_disk() { disk_of "$1" >/dev/null; }
+has_nic() { nic_of "$1" >/dev/null; }
+
+# Loads a disk, as far as it goes: a program with a thread that waits for the device for ever does not end.
+load_disk() {
+    /rvtest/load "$@" >/tmp/hostile.report 2>&1 &
+    until grep -q '^end$' /tmp/hostile.report; do sleep 0.05; done
+}
+
+# hostile_disk ADDRESS DRIVER BOUND REQUEST-TIMEOUT ROUNDS MOST-MS; a request that takes MOST-MS is left behind.
+hostile_disk() {
+    step bind "$3" bind "$1" "$2" || return 0
+    if has_disk "$1"; then
+        disk=$(disk_of "$1")
+        echo "disk $disk"
+        queue=/sys/block/$disk/queue
+        if [ -w "$queue/io_timeout" ]; then echo "$(($4 * 1000))" >"$queue/io_timeout"; fi
+        # Attributes that make the driver ask the device.
+        step attributes 10 cat "/sys/block/$disk/serial" "/sys/block/$disk/cache_type" "$queue/write_cache" || return 0
+        step load 300 load_disk "/dev/$disk" 4 "$5" "$6"
+        cat /tmp/hostile.report
+    fi
+    if [ -e "/sys/bus/pci/devices/$1/driver" ]; then step unbind "$3" unbind "$1"; fi
+}
+
+# Pings, commands and TCP with checksums, as far as they go; "ends 0" if the last pings were answered.
+card_load() {
+    ping -q -c 40 -i 0.01 -W 1 10.0.2.2 | sed -n 's/^.* \([0-9]*\) received.*/pings \1/p'
+    for mode in on off; do ip link set "$1" promisc $mode; done
+    begin=$(uptime_ms)
+    ip link set "$1" address 52:54:00:77:00:99
+    echo "command $? $(($(uptime_ms) - begin))"
+    # As much as comes: what is short is no answer, and not a wrong one.
+    echo "GET $3" | timeout 6 nc 10.0.2.2 "$2" >/tmp/hostile.get
+    echo "get $(wc -c </tmp/hostile.get) $(sha256sum </tmp/hostile.get | cut -d ' ' -f 1)"
+    answer=$({ echo "PUT $3"; head -c "$3" /bin/busybox; } | timeout 6 nc 10.0.2.2 "$2")
+    echo "put ${answer:-none} $(head -c "$3" /bin/busybox | sha256sum | cut -d ' ' -f 1)"
+    for _ in 1 2 3; do
+        if ping -q -c 2 -i 0.1 -W 1 10.0.2.2 >/dev/null; then echo "ends 0" && return; fi
+    done
+    echo "ends 1"
+}
+
+# hostile_card ADDRESS DRIVER BOUND PORT BYTES
+hostile_card() {
+    step bind "$3" bind "$1" "$2" || return 0
+    if has_nic "$1"; then
+        nic=$(nic_of "$1")
+        echo "nic $nic"
+        step up "$3" user_net_up "$nic" || return 0
+        step load 300 card_load "$nic" "$4" "$5"
+        cat /tmp/hostile.load
+        step statistics 5 ethtool -S "$nic"
+        step down "$3" user_net_down "$nic"
+    fi
+    if [ -e "/sys/bus/pci/devices/$1/driver" ]; then step unbind "$3" unbind "$1"; fi
+}

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Cells in guests: one boot serves many of them, until one leaves the guest in a state in which nothing more can be told."""
+
+import os
+import subprocess
+import time
+
+from .. import devices
+from ..case import BUILD, ROOT
+from ..emulator import Emulator, program
+from ..guest import GuestError
+from ..peer import Peer
+from .verdict import BOUND, BYTES, REQUEST_TIMEOUT, Facts, Verdict, judge, slack
+
+# Slots of a PCI bus that a guest has for devices.
+SLOTS = range(3, 0x1c)
+# Seconds for a guest with so many devices to start in, on a host that has other things to do.
+START = 400
+# Rounds of the load: so many that a fault strikes in the middle, few for what is read at the beginning.
+ROUNDS, FEW_ROUNDS = 60, 4
+DRIVERS = {"rust": {"blk": "rvirtio_blk", "net": "rvirtio_net"}, "c": {"blk": "virtio-pci", "net": "virtio-pci"}}
+MODULES = {"rust": ("rvirtio_blk", "rvirtio_net"), "c": ("virtio_blk", "virtio_net")}
+LOAD = ROOT / "tests" / "hostile" / "load.rs"
+
+# What a driver may say of a device that fails, and the kernel of a storm of interrupts.
+EXPECTED = (r"I/O error", r"Buffer I/O error")
+SWITCHED_OFF = r"nobody cared|Call Trace|handlers:|Disabling IRQ"
+
+
+def overlay():
+    """A folder for the guest with the program that loads a disk, built if it is not up to date."""
+    folder = BUILD / "hostile" / "guest"
+    target = folder / "rvtest" / "load"
+    if not target.exists() or target.stat().st_mtime < LOAD.stat().st_mtime:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        fresh = target.with_name(f"load.{os.getpid()}")
+        subprocess.run([ROOT / "scripts" / "in-root", "rustc", "--edition", "2021", "-O", "-C", "target-feature=+crt-static", "-C", "strip=symbols",
+                        "-o", fresh, LOAD], check=True)
+        fresh.rename(target)
+    return folder
+
+
+def fault_list(t):
+    """What `emulator --fault-list` prints."""
+    command = [ROOT / "scripts" / "in-root", program(t), "--fault-list"]
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True).stdout
+
+
+class Boot:
+    """One guest and the devices of its cells."""
+
+    def __init__(self, t, driver, kernel, cells):
+        self._test, self._driver, self._kernel = t, driver, kernel
+        self._cells = cells
+        self._images = {}
+
+    def run(self, tell):
+        """Serves cells one after the other; tells each with its verdict. Returns the cells that are left."""
+        served = {}
+        for number, cell in enumerate(self._cells):
+            image = self._images[cell] = self._test.disk(f"{number}.img", 64 << 20) if cell.device == "blk" else None
+            served[f"d{number}"] = cell.words(image)
+        with Peer() as peer, Emulator.several(self._test, served, tolerant=True) as emulated:
+            qemu = list(Emulator.memory())
+            for slot, (name, cell) in zip(SLOTS, zip(served, self._cells)):
+                qemu += emulated.qemu(name, addr=f"{slot:x}")
+                if cell.device == "net":
+                    qemu += emulated.user_net(name)
+            guest = self._test.boot(args=[*devices.BARE, "--no-bind", "--start-timeout", START, "--kernel", self._kernel, "--overlay", overlay()],
+                                    qemu=qemu, driver=self._driver, seconds=START)
+            try:
+                # Its log is judged cell by cell, and it need not be able to shut down.
+                return self._serve(guest.__enter__(), list(zip(served, self._cells)), peer, tell)
+            finally:
+                guest.kill()
+
+    def _serve(self, g, todo, peer, tell):
+        while todo:
+            name, cell = todo.pop(0)
+            start = time.monotonic()
+            try:
+                facts = self._cell(g, name, cell, peer)
+                verdict = judge(cell, facts, self._images[cell])
+            except (GuestError, OSError, ValueError) as error:
+                verdict = Verdict("DEAD", self._test.judge(g.log_text()) or str(error))
+            verdict.seconds = time.monotonic() - start
+            tell(cell, verdict)
+            if verdict.word in ("HANG", "LOG", "DEAD"):
+                return [cell for _, cell in todo]
+        self._leave(g, tell)
+        return []
+
+    def _cell(self, g, name, cell, peer):
+        """Has the guest go through one cell."""
+        g.sh(f"echo 'rvtest: cell {cell.name}' >/dev/kmsg")
+        address, driver = g.pci(name), DRIVERS[self._driver][cell.device]
+        kind = "disk" if cell.device == "blk" else "card"
+        # What takes as long as that is left behind.
+        patience = slack()
+        words = [address, driver, int(BOUND * patience * 1.5)]
+        words += [REQUEST_TIMEOUT, ROUNDS if cell.in_the_middle else FEW_ROUNDS, int(1500 * (REQUEST_TIMEOUT + 1) * patience)] \
+            if kind == "disk" else [peer.port, BYTES]
+        sent = len(peer.sent)
+        _, text = g.run(f". /rvtest/hostile.sh; hostile_{kind} {' '.join(map(str, words))}", 600)
+        facts = Facts.read(text)
+        facts.slack = max(patience, slack())
+        facts.values["sent"] = peer.sent[sent:]
+        log = g.log_text().split(f"rvtest: cell {cell.name}\n")[-1]
+        facts.complaint = self._complaint(cell, log)
+        facts.said = address in log or "virtio" in log
+        return facts
+
+    def _complaint(self, cell, log):
+        if cell.may_be_switched_off and "nobody cared" in log:
+            lines = log.splitlines()
+            log = "\n".join(line for line in lines if not any(word in line for word in SWITCHED_OFF.split("|")))
+        return self._test.judge(log) or ""
+
+    def _leave(self, g, tell):
+        """The modules go at the end."""
+        for module in MODULES[self._driver]:
+            _, text = g.run(f". /rvtest/hostile.sh; step rmmod {int(BOUND * slack())} rmmod {module}", 60)
+            if not text.startswith("rmmod 0"):
+                tell(None, Verdict("HANG", f"{module}: {text}"))
+                return
+
+
+def run(t, driver, kernel, cells, tell):
+    """All cells, in as many boots as it takes."""
+    for pattern in EXPECTED:
+        t.allow(pattern, "requests to a device that fails them")
+    left = list(cells)
+    while left:
+        now, left = left[:len(SLOTS)], left[len(SLOTS):]
+        left = Boot(t, driver, kernel, now).run(tell) + left

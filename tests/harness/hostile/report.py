@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What came of the cells: kept from run to run, and told in docs/hostile.md."""
+
+import datetime
+import json
+import subprocess
+
+from ..case import BUILD, ROOT
+from .verdict import BOUND, COMMAND, GOOD, REQUEST_TIMEOUT, WHAT
+
+RESULTS = BUILD / "hostile"
+DOCUMENT = ROOT / "docs" / "hostile.md"
+NAMES = {"rust": "ours", "c": "Linux's"}
+
+HEAD = """\
+<!-- SPDX-License-Identifier: GPL-2.0; written by scripts/hostile, do not edit -->
+# Devices that misbehave
+
+Each row is a device of the emulator with one fault (or a mixture), on which a driver is bound, loaded and taken off again:
+ours, and Linux's own on the same kernel. `make hostile` runs all rows on our drivers, `scripts/hostile --driver c` on Linux's, and
+`scripts/hostile --write` writes this page from what the runs have left in `build/hostile/`. `emulator --fault-list` tells what
+each fault does.
+
+On a disk four threads write blocks whose content tells sector and generation, and read them back; at the end all blocks are read,
+and those whose writing succeeded are looked at in the image on the host. On a card there are pings, commands, and TCP with checksums.
+`once` strikes a single time in the middle of that, `always` from then on; `once-Q` in queue Q of a card.
+
+| verdict | |
+|---|---|
+"""
+
+
+def stored(driver, kernel):
+    """Where the results of a driver on a kernel are."""
+    return RESULTS / f"{driver}-{kernel}.json"
+
+
+def load(driver, kernel):
+    """The results so far: by cell."""
+    try:
+        return json.loads(stored(driver, kernel).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+
+
+class Keeper:
+    """Prints a line for each cell and keeps what came of it."""
+
+    def __init__(self, driver, kernel, lock):
+        self._driver, self._kernel, self._lock = driver, kernel, lock
+        self.failed = []
+        self.count = 0
+
+    def tell(self, cell, verdict):
+        """A verdict; None for the cell is one on the guest at the end of its boot."""
+        name = cell.name if cell else "(the end of a boot)"
+        with self._lock:
+            self.count += 1
+            if not verdict.good:
+                self.failed.append(name)
+            slow = f"{verdict.slowest:6d} ms" if verdict.slowest else ""
+            print(f"{'ok  ' if verdict.good else 'FAIL'} {name:<36} {verdict.word:<10} {verdict.seconds:5.1f} s {slow:>10}  {verdict.why}",
+                  flush=True)
+            if not verdict.good and cell:
+                print(f"     again: scripts/hostile --driver {self._driver} --kernel {self._kernel} '{cell.name}'"
+                      f"  (--fault {' --fault '.join(cell.faults)})", flush=True)
+            results = load(self._driver, self._kernel)
+            results[name] = {"verdict": verdict.word, "why": verdict.why, "slowest": verdict.slowest,
+                             "date": datetime.date.today().isoformat(), "faults": list(cell.faults) if cell else []}
+            RESULTS.mkdir(parents=True, exist_ok=True)
+            stored(self._driver, self._kernel).write_text(json.dumps(results, indent=1, sort_keys=True), encoding="utf-8")
+
+
+def _version(*command):
+    done = subprocess.run([ROOT / "scripts" / "in-root", *command], capture_output=True, text=True, check=False)
+    return done.stdout.splitlines()[0] if done.stdout else "unknown"
+
+
+def _counts(results, cells):
+    """How many cells have each verdict, in words."""
+    words = [results[cell.name]["verdict"] for cell in cells if cell.name in results]
+    return ", ".join(f"{words.count(word)} {word}" for word in WHAT if word in words) or "not run"
+
+
+def _shown(results, cell):
+    result = results.get(cell.name)
+    if result is None:
+        return "not run"
+    word = result["verdict"] if result["verdict"] in GOOD else f"**{result['verdict']}**"
+    why = result["why"].replace("|", "\\|")
+    return f"{word} ({why[:90]})" if why and result["verdict"] not in GOOD else word
+
+
+def write(cells, kernel):
+    """The document."""
+    columns = {driver: load(driver, kernel) for driver in NAMES}
+    text = HEAD + "".join(f"| {word if word in GOOD else f'**{word}**'} | {what} |\n" for word, what in WHAT.items())
+    text += f"\nBounds: a request {REQUEST_TIMEOUT} s, its time-out, and 1 s; a command {COMMAND} s; bind, unbind, open and close " \
+            f"{BOUND} s. Guests are emulated: twice as long is let pass, and more as the host has more to do than processors.\n\n"
+    dates = sorted({result["date"] for results in columns.values() for result in results.values()})
+    text += f"Run {' to '.join(dict.fromkeys((dates[0], dates[-1]))) if dates else 'never'}, on {kernel_name(kernel)}, " \
+            f"{_version('qemu-system-x86_64', '--version')}, two emulated processors.\n\n| | cells |\n|---|---|\n"
+    for driver, name in NAMES.items():
+        text += f"| {name} | {_counts(columns[driver], cells)} |\n"
+    text += "\n| cell | " + " | ".join(NAMES.values()) + " | rows |\n|---|---|---|---|\n"
+    for cell in cells:
+        shown = " | ".join(_shown(results, cell) for results in columns.values())
+        text += f"| {cell.name} | {shown} | {' '.join(cell.rows)} |\n"
+    DOCUMENT.write_text(text, encoding="utf-8")
+
+
+def kernel_name(kernel):
+    """A kernel's release."""
+    release = BUILD / "kernels" / kernel / "release"
+    return f"Linux {release.read_text().strip()}" if release.exists() else f"the {kernel} kernel"
