@@ -12,7 +12,7 @@ CASE ?=
 # INSTALL_MOD_PATH=PATH installs under another root.
 INSTALL_MOD_PATH ?=
 
-.PHONY: modules modules_install test test-long hostile bench run clippy fmt fmt-check shellcheck how-it-works doc rust-analyzer check clean distclean help
+.PHONY: modules modules_install deb test test-long hostile bench run clippy fmt fmt-check shellcheck how-it-works doc rust-analyzer check clean distclean help
 
 modules: ## build the modules: for the stock Debian kernel, or for KDIR=PATH
 	@$(if $(KDIR),scripts/setup tree:'$(KDIR)',scripts/setup modules)
@@ -20,6 +20,9 @@ modules: ## build the modules: for the stock Debian kernel, or for KDIR=PATH
 modules_install: ## install them under INSTALL_MOD_PATH (default /), for KDIR=PATH if given
 	@$(if $(KDIR),scripts/setup tree:'$(KDIR)',scripts/setup modules)
 	@scripts/setup install:'$(KDIR)' '$(INSTALL_MOD_PATH)'
+
+deb: ## a Debian package of the modules for the stock kernel, in build/deb
+	@scripts/setup deb
 
 run: ## boot a guest on the drivers; ./qemu-run.sh --help has the options
 	@./qemu-run.sh
@@ -60,7 +63,7 @@ rust-analyzer: ## rust-project.json for editors
 	@scripts/setup rust-analyzer
 
 clean: ## remove what was built from our sources; set-up stays
-	@rm -rf build/modules build/clippy build/doc build/run build/tests build/guest build/disks build/logs rust-project.json
+	@rm -rf build/modules build/clippy build/doc build/run build/tests build/guest build/disks build/logs build/deb rust-project.json
 
 distclean: ## remove all of build/
 	@scripts/remove-build

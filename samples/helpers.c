@@ -4,3 +4,4 @@
  */
 
 #include "../rust/helpers/mm.c"
+#include "../rust/helpers/pci.c"

@@ -233,6 +233,7 @@ impl RngDevice {
             device: DeviceType::Entropy,
             features: features::RING,
             disabled: Features::from_bits(module_parameters::disable_features.value()),
+            force_legacy: module_parameters::force_legacy.value(),
             validate: Wanted::take_all,
         };
         let live = bring_up(pdev, &wanted, Rng::new)?;
@@ -281,6 +282,10 @@ kernel::module_pci_driver! {
         disable_features: u32 {
             default: 0,
             description: "Feature bits that are not used, though offered; a mask",
+        },
+        force_legacy: bool {
+            default: false,
+            description: "Drive devices that have the modern interface, too",
         },
     },
 }

@@ -95,6 +95,7 @@ impl Block {
             device: DeviceType::Block,
             features: FEATURES,
             disabled: Features::from_bits(module_parameters::disable_features.value()),
+            force_legacy: module_parameters::force_legacy.value(),
             validate: Wanted::take_all,
         };
         let index = Index::take()?;

@@ -47,6 +47,10 @@ kernel::prelude::module! {
             default: 0,
             description: "Feature bits that are not used, though offered; a mask",
         },
+        force_legacy: bool {
+            default: false,
+            description: "Drive devices that have the modern interface, too",
+        },
         queue_depth: u32 {
             default: 0,
             description: "Most requests in flight of a queue; 0 for what its ring has room for",

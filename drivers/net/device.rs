@@ -167,6 +167,7 @@ impl Card {
             device: DeviceType::Net,
             features: FEATURES,
             disabled: Features::from_bits(crate::module_parameters::disable_features.value()),
+            force_legacy: crate::module_parameters::force_legacy.value(),
             validate,
         };
         let live = bring_up(pdev, &wanted, |session| Builder::new(pdev, session)?.nic())?;

@@ -70,5 +70,9 @@ kernel::prelude::module! {
             default: 0,
             description: "Feature bits that are not used, though offered; a mask",
         },
+        force_legacy: bool {
+            default: false,
+            description: "Drive devices that have the modern interface, too",
+        },
     },
 }

@@ -99,6 +99,8 @@ pub struct Wanted {
     pub features: Features,
     /// Of these, bits that are not to be used with any device, because the module's user says so.
     pub disabled: Features,
+    /// Whether to drive a device through its legacy registers that has the modern ones, too.
+    pub force_legacy: bool,
     /// Drops feature bits whose configuration fields make no sense, before they are accepted.
     pub validate: fn(Features, &Config) -> Features,
 }
@@ -142,7 +144,7 @@ pub fn bring_up<E: Events>(
     wanted: &Wanted,
     mut build: impl FnMut(&Session<'_>) -> Result<Arc<E>>,
 ) -> Result<Live<E>> {
-    let transport = PciLegacy::new(pdev, wanted.device, wanted.driver)?;
+    let transport = PciLegacy::new(pdev, wanted.device, wanted.force_legacy, wanted.driver)?;
     let mut failure = ENODEV;
     for policy in Policy::BEST_FIRST {
         match attempt(pdev, &transport, wanted, policy, &mut build) {

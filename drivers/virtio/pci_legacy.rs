@@ -3,9 +3,12 @@
 //! The legacy virtio PCI transport: a device's registers in BAR0 (VIRTIO 1.3, section 4.1.4.10).
 //!
 //! Which functions are driven: vendor 0x1AF4, device 0x1000 to 0x103F, revision 0, and the right
-//! kind in the subsystem id; anything else is left alone without a word. A transitional device,
-//! which has the modern interface too, is driven through its legacy registers if it is offered to
-//! the driver: who wants Linux's own driver for it binds that one.
+//! kind in the subsystem id; anything else is left alone without a word.
+//!
+//! A transitional device, which has the modern interface too, is for a driver that prefers that
+//! one, as Linux's does, even where there is none: whether it is loaded yet cannot be known. It is
+//! driven through its legacy registers if `driver_override` names the driver, or if the module's
+//! parameter `force_legacy`, which Linux's has too, says so.
 //!
 //! Here and in `rust/kernel` is all the code that knows PCI, I/O and interrupts.
 
@@ -39,16 +42,21 @@ use super::{
     core::{
         pci::{
             DeviceType,
-            Identity, //
+            Identity,
+            CAP_CFG_TYPE,
+            CAP_COMMON_CFG, //
         },
         status::Status, //
     },
     transport::Transport, //
 };
 use crate::kernel_ext::{
+    cc_platform::guest_memory_encrypted,
     io::port::PortIo,
     pci::{
         clear_master,
+        has_driver_override,
+        has_vendor_capability,
         msix_enabled,
         EnabledDevice,
         PortBar, //
@@ -92,12 +100,14 @@ impl PciLegacy {
     ///
     /// # Errors
     ///
-    /// - [`ENODEV`]: it is not a legacy device of this kind, or it has no BAR0;
+    /// - [`ENODEV`]: it is not a legacy device of this kind, it is a transitional one and `force`
+    ///   is not set, it cannot reach the guest's memory, or it has no BAR0;
     /// - [`EINVAL`]: BAR0 is too small;
     /// - whatever enabling, claiming and mapping return.
     pub fn new(
         pdev: &pci::Device<Core<'_>>,
         kind: DeviceType,
+        force: bool,
         name: &'static CStr,
     ) -> Result<Arc<Self>> {
         let identity = Identity {
@@ -107,6 +117,17 @@ impl PciLegacy {
             subsystem_device: pdev.subsystem_device_id(),
         };
         if !identity.is_legacy(kind) {
+            return Err(ENODEV);
+        }
+        if !force && !has_driver_override(pdev) && is_transitional(pdev) {
+            dev_info!(
+                pdev,
+                "has the modern interface too, not taken: see force_legacy\n"
+            );
+            return Err(ENODEV);
+        }
+        if guest_memory_encrypted() {
+            dev_err!(pdev, "a legacy device cannot reach encrypted memory\n");
             return Err(ENODEV);
         }
 
@@ -234,6 +255,11 @@ impl Transport for PciLegacy {
     fn isr(&self) -> u8 {
         self.access(!0, |io| io.read(regs::ISR).into())
     }
+}
+
+/// Whether the function has the modern interface, too.
+fn is_transitional(pdev: &pci::Device<Bound>) -> bool {
+    has_vendor_capability(pdev, CAP_CFG_TYPE, CAP_COMMON_CFG)
 }
 
 /// Tells the DMA API what the device reaches: anything, and rings up to 2^44.

@@ -10,9 +10,11 @@
 #ifndef _RVIRTIO_HELPERS_H
 #define _RVIRTIO_HELPERS_H
 
+#include <linux/cc_platform.h>
 #include <linux/types.h>
 
 struct page;
+struct pci_dev;
 struct request_queue;
 
 /* block.c */
@@ -21,5 +23,9 @@ struct queue_limits rust_helper_queue_limits_start_update(struct request_queue *
 /* mm.c */
 phys_addr_t rust_helper_page_to_phys(struct page *page);
 phys_addr_t rust_helper_virt_to_phys(const void *address);
+bool rust_helper_cc_platform_has(enum cc_attr attr);
+
+/* pci.c */
+bool rust_helper_device_has_driver_override(struct pci_dev *pdev);
 
 #endif /* _RVIRTIO_HELPERS_H */

@@ -10,6 +10,7 @@
 pub(crate) mod bindings;
 #[cfg(ext_block)]
 pub(crate) mod block;
+pub(crate) mod cc_platform;
 #[cfg(ext_net)]
 pub(crate) mod cpu;
 pub(crate) mod debugfs;

@@ -63,6 +63,38 @@ pub fn clear_master(pdev: &pci::Device) -> bool {
     is_gone || u32::from(command) & bindings::PCI_COMMAND_MASTER == 0
 }
 
+/// Whether whoever administers the system has said which driver is to have the device, by
+/// `driver_override`: no other is offered it then.
+pub fn has_driver_override(pdev: &pci::Device) -> bool {
+    // SAFETY: The reference keeps the device valid; the function takes a lock of its own.
+    unsafe { bindings::device_has_driver_override(as_raw(pdev)) }
+}
+
+/// Whether one of the device's vendor-specific capabilities has the byte `value` at `offset`.
+pub fn has_vendor_capability(pdev: &pci::Device<Bound>, offset: u8, value: u8) -> bool {
+    /// Capabilities that fit into configuration space: a list that goes round has no end.
+    const MOST: usize = 48;
+    const VENDOR_SPECIFIC: c_int = bindings::PCI_CAP_ID_VNDR as c_int;
+
+    // SAFETY: The reference keeps the device valid.
+    let mut at = unsafe { bindings::pci_find_capability(as_raw(pdev), VENDOR_SPECIFIC) };
+    for _ in 0..MOST {
+        if at == 0 {
+            break;
+        }
+        let mut byte = !value;
+        let place = i32::from(at) + i32::from(offset);
+        // SAFETY: As above; `byte` is there to be written. Should it not be read, it stays another.
+        let result = unsafe { bindings::pci_read_config_byte(as_raw(pdev), place, &mut byte) };
+        if result == 0 && byte == value {
+            return true;
+        }
+        // SAFETY: As above.
+        at = unsafe { bindings::pci_find_next_capability(as_raw(pdev), at, VENDOR_SPECIFIC) };
+    }
+    false
+}
+
 /// A device whose memory and I/O decoding is enabled.
 ///
 /// The enable count of the device drops, and with it bus mastering, when this is dropped.

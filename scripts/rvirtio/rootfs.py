@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
-"""--root image: a small real Debian on an ext4 image, made without mounting anything."""
+"""Small real Debians, made without mounting anything: --root image, and one that boots by itself."""
 
 import os
+import shutil
 import subprocess
 
-from . import buildroot, steps
+from . import buildroot, kernels, steps
 from .guest import GUEST
 from .steps import BUILD, Fail
 
@@ -33,14 +34,52 @@ def _ensure_base():
         return base
     GUEST.mkdir(parents=True, exist_ok=True)
     tree = GUEST / ".root"
-    steps.remove(tree)
     with steps.step("root file system: a small Debian", "about 30 s"), steps.making(base, wanted) as fresh:
-        argv = ["mmdebstrap", "--mode=root", "--variant=minbase", f"--include={','.join(PACKAGES)}",
-                *buildroot.LEFT_OUT, buildroot.SUITE, str(tree), f"deb {buildroot.MIRROR} {buildroot.SUITE} main"]
-        environment = {**os.environ, "TMPDIR": str(GUEST), "LC_ALL": "C.UTF-8"}
-        steps.run("making the root file system", [*buildroot.enter(), *argv], "rootfs.log", env=environment)
-        steps.run_in_root("making the root file system's image",
-                          ["mke2fs", "-q", "-t", "ext4", "-L", "root", "-d", str(tree), str(fresh), SIZE],
-                          "rootfs.log", append=True)
+        _debian(tree, PACKAGES, "rootfs.log")
+        image_of(tree, fresh, SIZE)
         steps.remove(tree)
     return base
+
+
+def _debian(tree, packages, log):
+    """A Debian with these packages in an empty folder."""
+    steps.remove(tree)
+    argv = ["mmdebstrap", "--mode=root", "--variant=minbase", f"--include={','.join(packages)}",
+            *buildroot.LEFT_OUT, buildroot.SUITE, str(tree), f"deb {buildroot.MIRROR} {buildroot.SUITE} main"]
+    environment = {**os.environ, "TMPDIR": str(GUEST), "LC_ALL": "C.UTF-8"}
+    steps.run("making a root file system", [*buildroot.enter(), *argv], log, env=environment)
+
+
+def image_of(tree, image, size):
+    """An ext4 image of a folder."""
+    steps.run_in_root("making the root file system's image",
+                      ["mke2fs", "-q", "-t", "ext4", "-L", "root", "-d", str(tree), str(image), size], "rootfs.log", append=True)
+
+
+# What a system needs to make an initramfs of its own and to boot from it.
+BOOTABLE_PACKAGES = "kmod udev initramfs-tools zstd e2fsprogs iproute2".split()
+
+
+def bootable_tree():
+    """A folder with a Debian, the stock kernel with its modules, and the initramfs that Debian makes for it."""
+    kernels.ensure("stock")
+    stock = kernels.KERNELS / "stock"
+    release = kernels.release("stock")
+    tree = GUEST / "bootable"
+    with steps.locked("bootable root file system"):
+        wanted = steps.key(buildroot.SUITE, steps.stamp_of(stock).read_text(), *BOOTABLE_PACKAGES)
+        if steps.is_current(tree, wanted):
+            return tree
+        GUEST.mkdir(parents=True, exist_ok=True)
+        with steps.step("bootable root file system: a small Debian", "about 60 s"), steps.making(tree, wanted) as fresh:
+            _debian(fresh, BOOTABLE_PACKAGES, "bootable.log")
+            shutil.copytree(stock / "lib" / "modules" / release, fresh / "usr" / "lib" / "modules" / release, symlinks=True)
+            shutil.copyfile(stock / "bzImage", fresh / "boot" / f"vmlinuz-{release}")
+            shutil.copyfile(stock / "kdir" / ".config", fresh / "boot" / f"config-{release}")
+            run_inside(fresh, "making Debian's initramfs", ["update-initramfs", "-c", "-k", release], "bootable.log")
+    return tree
+
+
+def run_inside(tree, what, argv, log):
+    """Runs a command with a folder for its root."""
+    steps.run(what, [steps.IN_ROOT, *argv], log, append=True, env={**os.environ, "RVIRTIO_ROOT": str(tree)})

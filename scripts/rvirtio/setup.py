@@ -6,7 +6,7 @@ import pathlib
 import shutil
 import subprocess
 
-from . import buildroot, checks, chosen, emulated, guest, kernels, modules, rootfs
+from . import buildroot, checks, chosen, deb, emulated, guest, kernels, modules, rootfs
 from .steps import Fail
 
 
@@ -41,6 +41,11 @@ def _root_disk(name):
     print(rootfs.disk(name or "guest"))
 
 
+def _deb(_):
+    for package in deb.ensure():
+        print(package)
+
+
 # Each target: what makes it, and whether it needs the build root.
 _TARGETS = {
     "root": lambda _: None,
@@ -48,6 +53,8 @@ _TARGETS = {
     "modules": lambda name: _modules(name or "stock"),
     "guest": lambda name: _guest(name or "stock"),
     "root-disk": _root_disk,
+    "deb": _deb,
+    "bootable": lambda _: rootfs.bootable_tree(),
     "emulator": lambda _: emulated.build(),
     "clippy": lambda _: checks.clippy(),
     "fmt": lambda _: checks.fmt(),

@@ -11,6 +11,13 @@ pub const DEVICE_IDS: core::ops::RangeInclusive<u16> = 0x1000..=0x103f;
 /// The PCI revision of a device with a legacy interface.
 pub const REVISION: u8 = 0;
 
+/// Where a vendor-specific capability of a virtio function says what it is about (VIRTIO 1.3,
+/// section 4.1.4), counted from its start.
+pub const CAP_CFG_TYPE: u8 = 3;
+
+/// The capability that every function with the modern interface has (section 4.1.4.3).
+pub const CAP_COMMON_CFG: u8 = 1;
+
 /// What kind of device a function is: the virtio id, found in the PCI subsystem device id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceType {

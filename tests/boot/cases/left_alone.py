@@ -4,16 +4,52 @@
 A modern-only disk and card (1af4:1042 and 1af4:1041, revision 1), a legacy balloon and a legacy
 serial port, an e1000 and an NVMe disk stand beside a disk of ours. None of them gets one of our
 drivers by itself, and when driver_override asks our drivers to try, they refuse without touching the
-device; NVMe keeps its own driver and works. A transitional disk, which nobody else has taken here,
-works through its legacy interface.
+device; NVMe keeps its own driver and works. A transitional disk is left for a driver that
+prefers its modern interface, also when it is offered by hand; named by driver_override it works
+through its legacy interface, and with the module's parameter force_legacy it is taken like any
+other. A legacy disk is not touched in a guest whose memory is encrypted, which the kernel is made to
+believe for a moment.
 
-Rows: T2 T3 T4 T6 T20
+Rows: T2 T3 T4 T5 T6 T12 T20 H30
 """
 
-from harness import devices
-from harness.registers import Registers
+from harness import devices, gdb
+from harness.registers import ACKNOWLEDGE, Registers
 
+# Of the kernel's enum cc_vendor, as it stands in memory.
+CC_VENDOR_INTEL = b"\2\0\0\0"
+TIMEOUT = 400
 FOREIGN = ("modernblk", "modernnet", "balloon", "serial", "e1000", "nvme")
+
+
+def check_transitional(t, g):
+    """One with both interfaces."""
+    at = g.pci("transitional")
+    t.equal(g.sh(f"driver_of {at}"), "none", "the driver of the transitional disk")
+    t.check(g.run(f"bind {at} rvirtio_blk")[0] != 0, "rvirtio_blk took a transitional disk that was not named")
+    g.sh(f"echo rvirtio_blk >/sys/bus/pci/devices/{at}/driver_override; bind {at} rvirtio_blk && "
+         f"disk_round_trip /dev/$(disk_of {at}) 1 64k; echo >/sys/bus/pci/devices/{at}/driver_override", 120)
+    g.sh("rmmod rvirtio_blk && modprobe rvirtio_blk force_legacy=1", 60)
+    t.equal(g.sh(f"driver_of {at}"), "rvirtio_blk", "the driver of the transitional disk with force_legacy")
+    g.sh(f"disk_round_trip /dev/$(disk_of {at}) 1 64k; rmmod rvirtio_blk && modprobe rvirtio_blk", 120)
+
+
+def check_encrypted(t, g):
+    """A guest with encrypted memory."""
+    at = g.pci("disk")
+    vendor = int(g.sh("awk '$3 == \"cc_vendor\" { print $1 }' /proc/kallsyms"), 16)
+    g.sh(f"unbind {at}")
+    with gdb.Memory(g) as memory:
+        kept = memory.read(vendor, 4)
+        memory.write(vendor, CC_VENDOR_INTEL)
+    status, _ = g.run(f"bind {at} rvirtio_blk")
+    before = Registers(g, "disk").status
+    with gdb.Memory(g) as memory:
+        memory.write(vendor, kept)
+    t.check(status != 0, "a disk was taken in a guest with encrypted memory")
+    t.equal(before, ACKNOWLEDGE, "STATUS of the disk after that")
+    g.sh("dmesg | grep -q 'cannot reach encrypted memory'")
+    g.sh(f"bind {at} rvirtio_blk")
 
 
 def run(t):
@@ -29,12 +65,12 @@ def run(t):
     qemu += ["-device", "nvme,id=nvme,drive=nvme-node,serial=1"]
     qemu += devices.backing("both-node", t.disk("both.img", 32 << 20))
     qemu += devices.blk("transitional", "both-node", disable__modern=False, disable__legacy="off")
-    with t.boot(args=devices.BARE, qemu=qemu) as g:
+    with t.boot(args=devices.BARE, qemu=qemu, seconds=300) as g:
         t.check(g.sh(f"driver_of {g.pci('disk')}") != "none", "the legacy disk has no driver")
         if not t.rust:
             return
-        t.equal(g.sh(f"driver_of {g.pci('transitional')}"), "rvirtio_blk", "the driver of the transitional disk")
-        g.sh(f"disk_round_trip /dev/$(disk_of {g.pci('transitional')}) 1 64k")
+        check_transitional(t, g)
+        check_encrypted(t, g)
         wanted = dict.fromkeys(FOREIGN, "none") | {"nvme": "nvme"}
         found = {name: g.sh(f"driver_of {g.pci(name)}") for name in FOREIGN}
         t.equal(found, wanted, "drivers")
