@@ -83,7 +83,7 @@ def _merged(name):
 def _ensure_image(kernel, base):
     image = GUEST / (f"{kernel.name}.cpio" if kernel.ours else f"{kernel.name}-without-ours.cpio")
     ours = sorted(kernel.ours.rglob("*.ko")) if kernel.ours else []
-    wanted = steps.key(steps.stamp_of(base).read_text(), kernel.identity, *KERNEL_MODULES, *ours)
+    wanted = steps.key("stripped", steps.stamp_of(base).read_text(), kernel.identity, *KERNEL_MODULES, *ours)
     if not steps.is_current(image, wanted):
         with steps.step(f"guest image: modules for {kernel.release}"), steps.making(image, wanted) as fresh:
             staged = _stage_modules(kernel, ours)
@@ -115,7 +115,9 @@ def _stage_modules(kernel, ours):
     for path in ours:
         (target / "updates").mkdir(exist_ok=True)
         shutil.copyfile(path, target / "updates" / path.name)
+    # Ours have debug information of several megabytes, which every boot would unpack.
     script = (f"cd {staged}; find . -name '*.ko.xz' -exec xz -d '{{}}' +; find . -name '*.ko.zst' -exec zstd -dq --rm '{{}}' +;"
+              f" find . -path '*/updates/*.ko' -exec strip --strip-debug '{{}}' +;"
               f" depmod -b {staged}/usr {kernel.release}")
     steps.shell_in_root("indexing the guest's modules", script, "guest.log")
     return staged
