@@ -20,7 +20,7 @@ import re
 from harness import devices
 from harness.emulator import Emulator
 
-TIMEOUT = 600
+TIMEOUT = 900
 STRIKE = 200
 AGAIN = 1500
 TIMEOUT_MS = 4000
@@ -73,7 +73,7 @@ class Disks:
         """Lines of the log, when it was last read, about a disk that have these words."""
         return [line for line in self.log if f" {self.at(name)}: " in line and words in line]
 
-    def load(self, names, seconds=120):
+    def load(self, names, seconds=300):
         """Runs the verified load on several disks at a time; gives the exit status of each."""
         disks = {name: self.disk(name) for name in names}
         start = "".join(f"({FIO.format(disk=disk)} >/dev/null 2>&1; echo $? >/tmp/end-{disk}) & " for disk in disks.values())
