@@ -91,6 +91,15 @@ def modules(t, commands):
     t.check({"rvirtio_blk.ko", "rvirtio_net.ko"} <= set(names), f"modules_install installed {names}")
 
 
+def packages(t, commands):
+    """The block that makes packages; what installing them does to a system is for `debian-package` to show."""
+    make, install = commands
+    host(t, make, [r"rvirtio_.*\.deb", r"rvirtio-modules-.*\.deb"])
+    apt, _, rest = install.removeprefix("sudo ").partition(" install ")
+    t.equal(apt, "apt", "what installs the packages")
+    host(t, f"scripts/in-root apt-get install --simulate {rest}", [r"^Inst rvirtio ", r"^Inst rvirtio-modules-"])
+
+
 def in_guest(t, there, back):
     """The blocks that hand a device to our driver on a running system, and back."""
     qemu = devices.disk("disk", t.disk("disk.img", 16 << 20), addr=4) + devices.user_net("nic", addr=3)
@@ -122,6 +131,8 @@ def run(t):
             t.check("\nmake test\n" in (ROOT / ".ci" / "run").read_text(encoding="utf-8"), ".ci/run does not call it")
         elif first == "make":
             modules(t, commands)
+        elif first == "make deb":
+            packages(t, commands)
         elif "driver_override" in "".join(commands):
             handed.append(commands)
         else:
