@@ -13,6 +13,7 @@
 //! ```
 //!
 //! STUCK counts threads that wait for a request for longer than the limit; they are left behind.
+//! A disk on which every request takes seconds is not asked for all of that, but for some time.
 //! Requests of one thread that fail at once wait for each other, so that a disk out of service is
 //! not asked a million times.
 
@@ -46,6 +47,8 @@ const SECTOR: usize = 512;
 const BLOCK: usize = 16384;
 /// Blocks of a thread.
 const BLOCKS: u64 = 16;
+/// How long a thread writes, and then reads what it has written, at most.
+const ENOUGH: Duration = Duration::from_secs(20);
 /// How long a thread waits after a request that failed.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -163,12 +166,12 @@ impl Worker {
 
     fn work(&self, rounds: u64) {
         let mut buffer = Buffer::new();
-        for round in 0..rounds {
+        for round in (0..rounds).take_while(|_| self.start.elapsed() < ENOUGH) {
             self.write(&mut buffer, round % BLOCKS, round + 1);
             self.read(&mut buffer, round % BLOCKS);
         }
         self.request(|disk| disk.sync_data());
-        for block in 0..BLOCKS {
+        for block in (0..BLOCKS).take_while(|_| self.start.elapsed() < 2 * ENOUGH) {
             self.read(&mut buffer, block);
         }
     }

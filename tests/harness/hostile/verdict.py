@@ -127,9 +127,10 @@ def _judge(cell, facts, image):
 
 
 def _disk(cell, facts, image):
+    if "open" in facts.values:
+        return Verdict("errors", " ".join(facts.values["open"]))
     if "sum" not in facts.values:
-        opened = " ".join(facts.values.get("open", ["the load did not begin"]))
-        return Verdict("errors", opened)
+        return Verdict("DEAD", "the load has no report")
     operations, errors, wrong, slowest, stuck, well = map(int, facts.values["sum"])
     if stuck:
         return Verdict("HANG", f"{stuck} requests")

@@ -31,7 +31,10 @@ has_nic() { nic_of "$1" >/dev/null; }
 
 # Loads a disk, as far as it goes: a program with a thread that waits for the device for ever does not end.
 load_disk() {
-    /rvtest/load "$@" >/tmp/hostile.report 2>&1 &
+    # Not the report of the cell before, and none that a load left behind there would write to.
+    rm -f /tmp/hostile.report
+    : >/tmp/hostile.report
+    /rvtest/load "$@" >>/tmp/hostile.report 2>&1 &
     until grep -q '^end$' /tmp/hostile.report; do sleep 0.05; done
 }
 
