@@ -16,6 +16,7 @@ from collections import Counter
 
 from harness import devices, exercise
 from harness.emulator import Emulator, look_at_trace
+from harness.registers import DRIVER_OK, STATUS
 
 TIMEOUT = 120
 
@@ -66,8 +67,13 @@ def read(t, path):
 
 
 def since_linux(events):
-    """What happened since the last reset by a driver: the firmware had its turn before."""
-    last = max(number for number, event in enumerate(events) if event.get("cause") == "status")
+    """What happened since the reset by the last driver that became ready: the firmware had its turn before.
+
+    When the system ends the driver resets the device once more.
+    """
+    ready = max(number for number, event in enumerate(events) if event["event"] == "register" and event["write"]
+                and event["offset"] == STATUS and int(event["data"], 16) & DRIVER_OK)
+    last = max(number for number, event in enumerate(events[:ready]) if event.get("cause") == "status")
     return events[last:]
 
 
