@@ -6,7 +6,7 @@ import json
 import subprocess
 
 from ..case import BUILD, ROOT
-from .verdict import BOUND, COMMAND, GOOD, REQUEST_TIMEOUT, WHAT
+from .verdict import BOUND, COMMAND, GOOD, REQUEST_TIMEOUT, SENDINGS, WHAT
 
 RESULTS = BUILD / "hostile"
 DOCUMENT = ROOT / "docs" / "hostile.md"
@@ -95,8 +95,8 @@ def write(cells, kernel):
     """The document."""
     columns = {driver: load(driver, kernel) for driver in NAMES}
     text = HEAD + "".join(f"| {word if word in GOOD else f'**{word}**'} | {what} |\n" for word, what in WHAT.items())
-    text += f"\nBounds: a request {REQUEST_TIMEOUT} s, its time-out, and 1 s; a command {COMMAND} s; bind, unbind, open and close " \
-            f"{BOUND} s. Guests are emulated: twice as long is let pass, and more as the host has more to do than processors.\n\n"
+    text += f"\nBounds: a request {REQUEST_TIMEOUT} s, its time-out, and 1 s, each of the {SENDINGS} times at most that it is sent; " \
+            f"a command {COMMAND} s; bind, unbind, open and close {BOUND} s. Guests are emulated: twice as long is let pass, and more as the host has more to do than processors.\n\n"
     dates = sorted({result["date"] for results in columns.values() for result in results.values()})
     text += f"Run {' to '.join(dict.fromkeys((dates[0], dates[-1]))) if dates else 'never'}, on {kernel_name(kernel)}, " \
             f"{_version('qemu-system-x86_64', '--version')}, two emulated processors.\n\n| | cells |\n|---|---|\n"

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 BOUND = 5
 # A request's time-out, as the runner sets it where the driver has one.
 REQUEST_TIMEOUT = 2
+# How often a request is sent at most: once, and again after each of three resets.
+SENDINGS = 4
 # Bytes that a card receives and sends over TCP.
 BYTES = 1 << 18
 # What a command of a card's control queue may take.
@@ -139,7 +141,7 @@ def _disk(cell, facts, image):
     sector = lost(facts, image)
     if sector is not None:
         return Verdict("WRONG", f"sector {sector} on the host")
-    if slowest > 1000 * (REQUEST_TIMEOUT + 1) * facts.slack:
+    if slowest > 1000 * (REQUEST_TIMEOUT + 1) * SENDINGS * facts.slack:
         return Verdict("LATE", f"{slowest} ms")
     if not errors:
         return Verdict("unharmed" if slowest < 1000 * REQUEST_TIMEOUT * 0.9 else "recovered")
