@@ -12,8 +12,8 @@ from harness import devices, exercise, netlink
 from harness.peer import Peer
 from harness.registers import NET, Registers
 
-TIMEOUT = 180
-AMOUNT = 3 << 20
+TIMEOUT = 400
+AMOUNT = 1 << 20
 MTUS = (67, 68, 9000)
 
 RX_NAMES = "drops xdp_packets xdp_tx xdp_redirects xdp_drops kicks".split()
