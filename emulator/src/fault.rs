@@ -109,6 +109,11 @@ impl Faults {
 
     /// The next of a reproducible row of numbers.
     fn draw(&self) -> u64 {
-        random::mix(self.noise.fetch_add(1, Ordering::Relaxed))
+        random::mix(self.count())
+    }
+
+    /// How often a number was asked for before.
+    fn count(&self) -> u64 {
+        self.noise.fetch_add(1, Ordering::Relaxed)
     }
 }

@@ -6,10 +6,9 @@ mod common;
 
 use std::{
     fs,
-    io::{
-        BufRead,
-        BufReader,
-        Read, //
+    ops::{
+        Deref,
+        DerefMut, //
     },
     os::{
         fd::AsFd,
@@ -20,8 +19,6 @@ use std::{
         PathBuf, //
     },
     process::{
-        Child,
-        ChildStderr,
         Command,
         Output,
         Stdio, //
@@ -32,31 +29,39 @@ use std::{
 use common::{
     driver::Driver,
     event,
+    program::{
+        client_of,
+        program,
+        Running, //
+    },
     taken,
-    testing::scratch_path,
-    Client, //
+    testing::scratch_path, //
 };
-use emulator::vfio_user::wire::command;
-
-fn program(words: &[&str]) -> Command {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_emulator"));
-    program.args(words).stdin(Stdio::null());
-    program
-}
 
 fn output(words: &[&str]) -> Output {
     program(words).output().unwrap()
 }
 
 /// A disk of 64 sectors and an emulator that serves it.
-struct Running {
-    child: Child,
-    errors: BufReader<ChildStderr>,
-    socket: PathBuf,
+struct Disk {
+    running: Running,
     disk: PathBuf,
 }
 
-impl Running {
+impl Deref for Disk {
+    type Target = Running;
+    fn deref(&self) -> &Running {
+        &self.running
+    }
+}
+
+impl DerefMut for Disk {
+    fn deref_mut(&mut self) -> &mut Running {
+        &mut self.running
+    }
+}
+
+impl Disk {
     fn new() -> Self {
         let disk = scratch_path("disk");
         fs::write(&disk, [0; 64 * 512]).unwrap();
@@ -80,8 +85,7 @@ impl Running {
         );
         fs::write(&config, text).unwrap();
         let mut running = Self::start(&format!("--config {}", config.display()), socket, disk);
-        let mut line = String::new();
-        running.errors.read_line(&mut line).unwrap();
+        let line = running.line();
         assert!(line.contains("net listens"), "{line}");
         fs::remove_file(&config).unwrap();
         running
@@ -108,53 +112,17 @@ impl Running {
         Self::spawn(program(&words), socket, disk)
     }
 
-    fn spawn(mut command: Command, socket: PathBuf, disk: PathBuf) -> Self {
-        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-        let mut errors = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
-        errors.read_line(&mut line).unwrap();
-        assert!(line.contains("listens"), "{line}");
+    fn spawn(command: Command, socket: PathBuf, disk: PathBuf) -> Self {
         Self {
-            child,
-            errors,
-            socket,
+            running: Running::new(command, socket),
             disk,
         }
     }
-
-    fn client(&self) -> Client {
-        let mut client = Client::new(UnixStream::connect(&self.socket).unwrap());
-        client.ask(command::VERSION, b"\0\0\0\0{}\0", &[]).unwrap();
-        // The function may access memory.
-        client.write(7, 4, &[7, 0]).unwrap();
-        client
-    }
-
-    fn signal(&self, name: &str) {
-        let line = format!("kill -{name} {}", self.child.id());
-        assert!(Command::new("sh")
-            .args(["-c", &line])
-            .status()
-            .unwrap()
-            .success());
-    }
-
-    /// Waits for the end; exit status and what was said.
-    fn end(&mut self) -> (Option<i32>, String) {
-        let status = self.child.wait().unwrap();
-        let mut text = String::new();
-        self.errors.read_to_string(&mut text).unwrap();
-        (status.code(), text)
-    }
 }
 
-impl Drop for Running {
+impl Drop for Disk {
     fn drop(&mut self) {
-        // Most have ended by themselves.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
         let _ = fs::remove_file(&self.disk);
-        let _ = fs::remove_file(&self.socket);
     }
 }
 
@@ -162,7 +130,7 @@ impl Drop for Running {
 fn judged(check: &str, status: u8) -> (Option<i32>, String) {
     let (socket, disk) = (scratch_path("socket"), scratch_path("disk"));
     let words = format!("blk --disk null:1M --socket {} {check}", socket.display());
-    let mut running = Running::start(&words, socket, disk);
+    let mut running = Disk::start(&words, socket, disk);
     let mut client = running.client();
     client.write(0, 18, &[status]).unwrap();
     drop(client);
@@ -207,22 +175,15 @@ fn it_ends_when_no_client_can_be_accepted() {
         env!("CARGO_BIN_EXE_emulator"),
         socket.display()
     );
-    let mut child = Command::new("sh")
-        .args(["-c", &line])
-        .stdin(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut errors = BufReader::new(child.stderr.take().unwrap());
-    let mut said = String::new();
-    errors.read_line(&mut said).unwrap();
-    assert!(said.contains("listens"), "{said}");
+    let mut command = Command::new("sh");
+    command.args(["-c", &line]).stdin(Stdio::null());
+    let mut running = Running::new(command, socket.clone());
     // Without room for a descriptor, waiting for a client fails: it may have ended by now.
     let _client = UnixStream::connect(&socket);
-    errors.read_to_string(&mut said).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(1));
+    let (status, said) = running.end();
+    assert_eq!(status, Some(1));
     assert!(said.contains("no client can be accepted: "), "{said}");
-    assert_eq!(said.lines().count(), 3, "{said}");
+    assert_eq!(said.lines().count(), 2, "{said}");
     assert!(!socket.exists());
 }
 
@@ -283,7 +244,7 @@ fn the_exit_status_tells_usage_from_failure() {
 #[test]
 fn a_signal_ends_it_with_a_summary() {
     for name in ["TERM", "INT"] {
-        let mut running = Running::new();
+        let mut running = Disk::new();
         let mut driver = Driver::new(running.client());
         assert_eq!(driver.write(5, &[3; 512]), 0);
         assert_eq!(driver.read(5, 512), (0, vec![3; 512]));
@@ -302,12 +263,11 @@ fn a_signal_ends_it_with_a_summary() {
 
 #[test]
 fn several_devices_share_a_process() {
-    let mut running = Running::new_pair();
+    let mut running = Disk::new_pair();
     let other = PathBuf::from(format!("{}.net", running.socket.display()));
     let mut driver = Driver::new(running.client());
     assert_eq!(driver.write(5, &[3; 512]), 0);
-    let mut card = Client::new(UnixStream::connect(&other).unwrap());
-    card.ask(command::VERSION, b"\0\0\0\0{}\0", &[]).unwrap();
+    let mut card = client_of(&other);
     // The device's number in the configuration space of each function.
     assert_eq!(driver.client.read(7, 2, 2).unwrap(), [1, 0x10]);
     assert_eq!(card.read(7, 2, 2).unwrap(), [0, 0x10]);
@@ -335,7 +295,7 @@ fn a_file_of_devices_stands_alone_and_is_told_by_its_line() {
 #[test]
 fn flushed_data_survives_a_kill() {
     for round in 1..=10_u8 {
-        let mut running = Running::new();
+        let mut running = Disk::new();
         let mut driver = Driver::new(running.client());
         for sector in 0..8 {
             assert_eq!(driver.write(8 * sector, &[round; 4096]), 0);
@@ -349,7 +309,7 @@ fn flushed_data_survives_a_kill() {
 
 #[test]
 fn a_full_disk_fails_requests_and_goes_on() {
-    let mut running = Running::new_full();
+    let mut running = Disk::new_full();
     let mut driver = Driver::new(running.client());
     assert_eq!(driver.write(0, &[1; 4096]), 0);
     assert_eq!(driver.write(8, &[2; 4096]), 1);
@@ -364,7 +324,7 @@ fn a_full_disk_fails_requests_and_goes_on() {
 
 #[test]
 fn a_disk_in_use_is_refused() {
-    let running = Running::new();
+    let running = Disk::new();
     let socket = scratch_path("socket");
     let second = output(&[
         "blk",
@@ -379,27 +339,19 @@ fn a_disk_in_use_is_refused() {
 
 #[test]
 fn a_socket_of_a_killed_emulator_is_taken_over() {
-    let mut first = Running::new();
+    let mut first = Disk::new();
     first.child.kill().unwrap();
     first.child.wait().unwrap();
     assert!(first.socket.exists());
     let socket = first.socket.to_str().unwrap();
-    let mut second = program(&["blk", "--disk", "null:1M", "--socket", socket])
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(second.stderr.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
-    assert!(line.contains("listens"), "{line}");
-    second.kill().unwrap();
-    second.wait().unwrap();
+    let second = program(&["blk", "--disk", "null:1M", "--socket", socket]);
+    // Which has seen that it listens.
+    drop(Running::new(second, first.socket.clone()));
 }
 
 #[test]
 fn a_new_size_is_told_to_the_driver() {
-    let running = Running::new();
+    let running = Disk::new();
     let mut driver = Driver::new(running.client());
     let line = event();
     driver
@@ -424,7 +376,7 @@ fn a_new_size_is_told_to_the_driver() {
 
 #[test]
 fn a_client_that_leaves_in_the_middle_of_requests_harms_nobody() {
-    let mut running = Running::new();
+    let mut running = Disk::new();
     for _ in 0..20 {
         let mut driver = Driver::new(running.client());
         driver.start(0, 0, 32768, true);
@@ -438,14 +390,13 @@ fn a_client_that_leaves_in_the_middle_of_requests_harms_nobody() {
 
 #[test]
 fn what_the_driver_did_wrong_is_said_once() {
-    let mut running = Running::new();
+    let mut running = Disk::new();
     let mut driver = Driver::new(running.client());
     driver.ram.put_u16(common::testing::RAM + 128 + 2, 0x4000);
     for _ in 0..3 {
         driver.client.write(0, 16, &[0, 0]).unwrap();
     }
-    let mut line = String::new();
-    running.errors.read_line(&mut line).unwrap();
+    let line = running.line();
     assert_eq!(
         line,
         "emulator: queue 0: the available index is 16384 ahead, beyond the ring's size; the device stops until it is reset\n"

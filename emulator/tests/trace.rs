@@ -9,25 +9,12 @@ use std::{
         self,
         File, //
     },
-    io::{
-        BufRead,
-        BufReader,
-        Read, //
-    },
-    os::{
-        fd::AsFd,
-        unix::net::UnixStream, //
-    },
+    os::fd::AsFd,
     path::{
         Path,
         PathBuf, //
     },
-    process::{
-        Child,
-        Command,
-        Output,
-        Stdio, //
-    },
+    process::Output,
     time::{
         Duration,
         Instant, //
@@ -37,17 +24,13 @@ use std::{
 use common::{
     driver::Driver,
     event,
+    program::{
+        program,
+        Running, //
+    },
     taken,
-    testing::scratch_path,
-    Client, //
+    testing::scratch_path, //
 };
-use emulator::vfio_user::wire::command;
-
-fn program(words: &[&str]) -> Command {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_emulator"));
-    program.args(words).stdin(Stdio::null());
-    program
-}
 
 /// `emulator trace` with these words.
 fn look(file: &Path, words: &[&str]) -> Output {
@@ -64,57 +47,25 @@ fn printed(file: &Path, words: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// An emulator that serves a null disk of 64 sectors and writes a trace.
-struct Running {
-    child: Child,
-    socket: PathBuf,
+/// An emulator that serves a disk in memory of 64 sectors and writes a trace.
+fn start(trace: &Path) -> Running {
+    let socket = scratch_path("socket");
+    let words = [
+        "blk",
+        "--queue-size=8",
+        "--disk=memory:32K",
+        &format!("--socket={}", socket.display()),
+        &format!("--trace={}", trace.display()),
+    ];
+    Running::new(program(&words), socket)
 }
 
-impl Running {
-    fn new(trace: &Path) -> Self {
-        let socket = scratch_path("socket");
-        let words = [
-            "blk",
-            "--queue-size=8",
-            "--disk=memory:32K",
-            &format!("--socket={}", socket.display()),
-            &format!("--trace={}", trace.display()),
-        ];
-        let mut child = program(&words).stderr(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        let errors = child.stderr.as_mut().unwrap();
-        BufReader::with_capacity(1, errors)
-            .read_line(&mut line)
-            .unwrap();
-        assert!(line.contains("listens"), "{line}");
-        Self { child, socket }
-    }
-
-    fn driver(&self) -> Driver {
-        let mut client = Client::new(UnixStream::connect(&self.socket).unwrap());
-        client.ask(command::VERSION, b"\0\0\0\0{}\0", &[]).unwrap();
-        client.write(7, 4, &[7, 0]).unwrap();
-        Driver::new(client)
-    }
-
-    /// Ends it; what it said since the first line.
-    fn end(mut self) -> String {
-        let line = format!("kill -TERM {}", self.child.id());
-        Command::new("sh").args(["-c", &line]).status().unwrap();
-        let mut said = String::new();
-        let errors = self.child.stderr.as_mut().unwrap();
-        errors.read_to_string(&mut said).unwrap();
-        assert!(self.child.wait().unwrap().success(), "{said}");
-        said
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It has ended by itself unless the test has failed.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// Ends it; what it said since the first line.
+fn end(mut running: Running) -> String {
+    running.signal("TERM");
+    let (status, said) = running.end();
+    assert_eq!(status, Some(0), "{said}");
+    said
 }
 
 /// Waits for the interrupt, reads the ISR status, unmasks the line.
@@ -131,8 +82,8 @@ fn handle(driver: &mut Driver, line: &File) {
 /// The trace of a driver that writes 2 sectors, reads one and flushes.
 fn traced() -> PathBuf {
     let trace = scratch_path("trace");
-    let running = Running::new(&trace);
-    let mut driver = running.driver();
+    let running = start(&trace);
+    let mut driver = Driver::new(running.client());
     let line = event();
     // The line's eventfd.
     driver
@@ -146,7 +97,7 @@ fn traced() -> PathBuf {
     assert_eq!(driver.flush(), 0);
     handle(&mut driver, &line);
     drop(driver);
-    running.end();
+    end(running);
     trace
 }
 
@@ -303,12 +254,12 @@ fn a_trace_that_stops_in_the_middle_is_one_line_and_a_failure() {
 
 #[test]
 fn a_full_disk_ends_the_trace_and_not_the_device() {
-    let running = Running::new(Path::new("/dev/full"));
+    let running = start(Path::new("/dev/full"));
     for _ in 0..2 {
-        let mut driver = running.driver();
+        let mut driver = Driver::new(running.client());
         assert_eq!(driver.write(0, &[1; 512]), 0);
     }
-    let said = running.end();
+    let said = end(running);
     assert_eq!(said.matches("/dev/full").count(), 1, "{said}");
     assert!(said.contains("No space left"), "{said}");
     assert!(said.contains("2 writes"), "{said}");

@@ -5,33 +5,12 @@
 use super::{
     table::{
         Kind,
-        Of,
         Row, //
     },
     Blow,
     Faults, //
 };
-use crate::virtio::{
-    blk::RequestType,
-    pci::DeviceType, //
-};
-
-const fn row(
-    name: &'static str,
-    kind: Kind,
-    value: u64,
-    what: &'static str,
-    rows: &'static str,
-) -> Row {
-    Row {
-        name,
-        of: Of::Only(DeviceType::Block),
-        kind,
-        value,
-        what,
-        rows,
-    }
-}
+use crate::virtio::blk::RequestType;
 
 /// What is wrong with an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,84 +39,84 @@ pub enum Lie {
 
 /// Faults of requests.
 pub(super) const ROWS: &[Row] = &[
-    row(
+    Row::disk(
         "status-error",
         Kind::Block(Lie::Status),
         1,
         "a request is done, and its status is VALUE (1, an error)",
         "B60",
     ),
-    row(
+    Row::disk(
         "status-unsupported",
         Kind::Block(Lie::Status),
         2,
         "a request is done, and its status is VALUE (2, not supported)",
         "B60",
     ),
-    row(
+    Row::disk(
         "status-unknown",
         Kind::Block(Lie::Status),
         3,
         "a request is done, and its status is VALUE (3)",
         "B60 H6",
     ),
-    row(
+    Row::disk(
         "status-unwritten",
         Kind::Block(Lie::Unwritten),
         0,
         "a request is done, and its status byte is not written",
         "B60 H6",
     ),
-    row(
+    Row::disk(
         "answer-nothing",
         Kind::Block(Lie::Nothing),
         0,
         "neither data nor status are written, the length is 1",
         "B60 H5 H6",
     ),
-    row(
+    Row::disk(
         "read-nothing",
         Kind::Block(Lie::NoData),
         0,
         "a read succeeds without data, the length is 1",
         "B61 H5",
     ),
-    row(
+    Row::disk(
         "read-short",
         Kind::Block(Lie::Short),
         0,
         "a read succeeds, and the length is half of what was written",
         "B61 H5",
     ),
-    row(
+    Row::disk(
         "read-half",
         Kind::Block(Lie::Half),
         0,
         "a read succeeds with half the data, as the length says",
         "B61 H5",
     ),
-    row(
+    Row::disk(
         "read-half-silent",
         Kind::Block(Lie::HalfSilently),
         0,
         "a read succeeds with half the data, and the length does not say so",
         "H5",
     ),
-    row(
+    Row::disk(
         "read-wrong",
         Kind::Block(Lie::Flip),
         0xff,
         "the first byte of a read has VALUE's bits (all) turned",
         "H5",
     ),
-    row(
+    Row::disk(
         "serial-bytes",
         Kind::Block(Lie::Serial),
         0xff,
         "the serial number is 20 bytes VALUE (0xff)",
         "B35",
     ),
-    row(
+    Row::disk(
         "flush-error",
         Kind::Block(Lie::Flush),
         0,

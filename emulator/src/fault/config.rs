@@ -7,240 +7,194 @@ use std::sync::atomic::Ordering;
 use super::{
     table::{
         Kind,
-        Of,
         Row, //
     },
     Faults, //
 };
 use crate::virtio::{
     blk::config as blk,
-    net::config as net,
-    pci::DeviceType, //
+    net::config as net, //
 };
-
-const fn row(
-    name: &'static str,
-    of: DeviceType,
-    kind: Kind,
-    value: u64,
-    what: &'static str,
-    rows: &'static str,
-) -> Row {
-    Row {
-        name,
-        of: Of::Only(of),
-        kind,
-        value,
-        what,
-        rows,
-    }
-}
 
 /// Faults of the configuration.
 pub(super) const ROWS: &[Row] = &[
-    row(
+    Row::disk(
         "capacity",
-        DeviceType::Block,
         Kind::Field(blk::CAPACITY, 8),
         0,
         "the capacity is VALUE (0)",
         "B43 H20",
     ),
-    row(
+    Row::disk(
         "size-max",
-        DeviceType::Block,
         Kind::Field(blk::SIZE_MAX, 4),
         1,
         "the longest segment is VALUE (1)",
         "B1 H20",
     ),
-    row(
+    Row::disk(
         "seg-max",
-        DeviceType::Block,
         Kind::Field(blk::SEG_MAX, 4),
         0,
         "the most segments is VALUE (0)",
         "B2 H20",
     ),
-    row(
+    Row::disk(
         "cylinders",
-        DeviceType::Block,
         Kind::Field(blk::CYLINDERS, 2),
         0xffff,
         "the cylinders is VALUE (all ones)",
         "B4 H20",
     ),
-    row(
+    Row::disk(
         "block-size",
-        DeviceType::Block,
         Kind::Field(blk::BLK_SIZE, 4),
         3,
         "the block size is VALUE (3)",
         "B42 H20",
     ),
-    row(
+    Row::disk(
         "block-exponent",
-        DeviceType::Block,
         Kind::Field(blk::PHYSICAL_BLOCK_EXP, 1),
         0xff,
         "the exponent of the physical block is VALUE (all ones)",
         "B42 H20",
     ),
-    row(
+    Row::disk(
         "alignment-offset",
-        DeviceType::Block,
         Kind::Field(blk::ALIGNMENT_OFFSET, 1),
         0xff,
         "the alignment is VALUE (all ones)",
         "B42 H20",
     ),
-    row(
+    Row::disk(
         "io-min",
-        DeviceType::Block,
         Kind::Field(blk::MIN_IO_SIZE, 2),
         0xffff,
         "the least I/O is VALUE (all ones)",
         "B42 H20",
     ),
-    row(
+    Row::disk(
         "io-best",
-        DeviceType::Block,
         Kind::Field(blk::OPT_IO_SIZE, 4),
         0xffff_ffff,
         "the best I/O is VALUE (all ones)",
         "B42 H20",
     ),
-    row(
+    Row::disk(
         "wce",
-        DeviceType::Block,
         Kind::Field(blk::WCE, 1),
         7,
         "the cache mode is VALUE (7)",
         "B47 H21",
     ),
-    row(
+    Row::disk(
         "disk-queues",
-        DeviceType::Block,
         Kind::Field(blk::NUM_QUEUES, 2),
         0,
         "the number of queues is VALUE (0)",
         "B12 H20",
     ),
-    row(
+    Row::disk(
         "discard-most",
-        DeviceType::Block,
         Kind::Field(blk::MAX_DISCARD_SECTORS, 4),
         0,
         "the most sectors of a discard is VALUE (0)",
         "B13 H20",
     ),
-    row(
+    Row::disk(
         "discard-ranges",
-        DeviceType::Block,
         Kind::Field(blk::MAX_DISCARD_SEG, 4),
         0,
         "the most ranges of a discard is VALUE (0)",
         "B13 H20",
     ),
-    row(
+    Row::disk(
         "discard-alignment",
-        DeviceType::Block,
         Kind::Field(blk::DISCARD_SECTOR_ALIGNMENT, 4),
         0xffff_ffff,
         "the alignment of a discard is VALUE (all ones)",
         "B13 H20",
     ),
-    row(
+    Row::disk(
         "zeroes-most",
-        DeviceType::Block,
         Kind::Field(blk::MAX_WRITE_ZEROES_SECTORS, 4),
         0,
         "the most sectors of zeroes is VALUE (0)",
         "B14 H20",
     ),
-    row(
+    Row::disk(
         "zeroes-ranges",
-        DeviceType::Block,
         Kind::Field(blk::MAX_WRITE_ZEROES_SEG, 4),
         0,
         "the most ranges of zeroes is VALUE (0)",
         "B14 H20",
     ),
-    row(
+    Row::disk(
         "erase-most",
-        DeviceType::Block,
         Kind::Field(blk::MAX_SECURE_ERASE_SECTORS, 4),
         0,
         "the most sectors of a secure erase is VALUE (0)",
         "B16 H20",
     ),
-    row(
+    Row::disk(
         "erase-ranges",
-        DeviceType::Block,
         Kind::Field(blk::MAX_SECURE_ERASE_SEG, 4),
         0,
         "the most ranges of a secure erase is VALUE (0)",
         "B16 H20",
     ),
-    row(
+    Row::disk(
         "erase-alignment",
-        DeviceType::Block,
         Kind::Field(blk::SECURE_ERASE_SECTOR_ALIGNMENT, 4),
         0xffff_ffff,
         "the alignment of a secure erase is VALUE (all ones)",
         "B16 H20",
     ),
-    row(
+    Row::disk(
         "capacity-torn",
-        DeviceType::Block,
         Kind::Torn(blk::CAPACITY, 8),
         0xffff_ffff,
         "the capacity grows by VALUE with each byte that is read of it",
         "T37 B43 H19",
     ),
-    row(
+    Row::disk(
         "capacity-flaps",
-        DeviceType::Block,
         Kind::Flaps(blk::CAPACITY, 8),
         0x8000,
         "the capacity has VALUE's bits turned at each look, and the driver is told",
         "T37 B44",
     ),
-    row(
+    Row::card(
         "mac",
-        DeviceType::Net,
         Kind::Field(net::MAC, 6),
         0,
         "the address is VALUE (0)",
         "N5 H20",
     ),
-    row(
+    Row::card(
         "link-status",
-        DeviceType::Net,
         Kind::Field(net::STATUS, 2),
         0xffff,
         "the link's status is VALUE (all ones)",
         "N72 H20",
     ),
-    row(
+    Row::card(
         "pairs",
-        DeviceType::Net,
         Kind::Field(net::MAX_VIRTQUEUE_PAIRS, 2),
         0,
         "the number of pairs is VALUE (0)",
         "N68 H20",
     ),
-    row(
+    Row::card(
         "mtu",
-        DeviceType::Net,
         Kind::Field(net::MTU, 2),
         0,
         "the MTU is VALUE (0)",
         "N70 H18 H20",
     ),
-    row(
+    Row::card(
         "link-flaps",
-        DeviceType::Net,
         Kind::Flaps(net::STATUS, 2),
         1,
         "the link's status has VALUE's bits turned at each look, and the driver is told",
@@ -261,7 +215,7 @@ impl Faults {
         }) {
             let (at, len, value) = match blow.kind {
                 Kind::Field(at, len) => (at, len, blow.value),
-                Kind::Torn(at, len) => (at, len, self.draw_next().wrapping_mul(blow.value)),
+                Kind::Torn(at, len) => (at, len, self.count().wrapping_mul(blow.value)),
                 Kind::Flaps(at, len) => {
                     // A look begins with the first byte.
                     let begins = touches(at, 1);
@@ -282,11 +236,6 @@ impl Faults {
             }
         }
         changed
-    }
-
-    /// Numbers one after the other.
-    fn draw_next(&self) -> u64 {
-        self.noise.fetch_add(1, Ordering::Relaxed)
     }
 }
 

@@ -5,133 +5,112 @@
 use super::{
     table::{
         Kind,
-        Of,
         Row, //
     },
     Faults, //
 };
-use crate::virtio::{
-    net::{
-        Header,
-        HDR_F_NEEDS_CSUM, //
-    },
-    pci::DeviceType, //
+use crate::virtio::net::{
+    Header,
+    HDR_F_NEEDS_CSUM, //
 };
 
 /// Segments of TCP over IPv4, as `gso_type` has it.
 const GSO_TCPV4: u8 = 1;
 
-const fn row(
-    name: &'static str,
-    kind: Kind,
-    value: u64,
-    what: &'static str,
-    rows: &'static str,
-) -> Row {
-    Row {
-        name,
-        of: Of::Only(DeviceType::Net),
-        kind,
-        value,
-        what,
-        rows,
-    }
-}
-
 /// Faults of frames and commands.
 pub(super) const ROWS: &[Row] = &[
-    row(
+    Row::card(
         "num-buffers",
         Kind::NumBuffers,
         1,
         "a received frame claims VALUE (1) buffers more than were used",
         "N94 H22",
     ),
-    row(
+    Row::card(
         "num-buffers-are",
         Kind::NumBuffersAre,
         0,
         "a received frame claims VALUE (0) buffers",
         "N93 N94 H22",
     ),
-    row(
+    Row::card(
         "checksum",
         Kind::Checksum,
         0xffff,
         "a received frame wants a checksum that begins at its byte VALUE (65535)",
         "N51 H23",
     ),
-    row(
+    Row::card(
         "segments",
         Kind::Segments,
         0,
         "a received frame is to be cut into segments of VALUE (0) bytes",
         "N52 H23",
     ),
-    row(
+    Row::card(
         "segment-kind",
         Kind::SegmentKind,
         0x7f,
         "a received frame is to be cut into segments of the kind VALUE (0x7f)",
         "N52 H23",
     ),
-    row(
+    Row::card(
         "segment-size",
-        Kind::SegmentSize,
+        Kind::Segments,
         0xffff,
         "a received frame says that it was cut from segments of VALUE (65535) bytes",
         "N52 H23",
     ),
-    row(
+    Row::card(
         "header-len",
         Kind::HeaderLen,
         0xffff,
         "the headers of a received frame have VALUE (65535) bytes",
         "N52 H23",
     ),
-    row(
+    Row::card(
         "header-noise",
         Kind::HeaderNoise,
         0,
         "the header of a received frame is noise",
         "N51 N52 N94 H22 H23",
     ),
-    row(
+    Row::card(
         "frame-len",
         Kind::FrameLen,
         5,
         "the last used entry of a received frame has VALUE (5) bytes: less than a header",
         "N92 H4",
     ),
-    row(
+    Row::card(
         "frame-empty",
         Kind::FrameLen,
         12,
         "the last used entry of a received frame has VALUE (12) bytes: a header, no frame",
         "N92 H4",
     ),
-    row(
+    Row::card(
         "frame-runt",
         Kind::FrameLen,
         20,
         "the last used entry of a received frame has VALUE (20) bytes: less than addresses and type",
         "N92 H4",
     ),
-    row(
+    Row::card(
         "answer",
         Kind::Answer,
         1,
         "a command is obeyed, and the answer is VALUE (1, an error)",
         "N66",
     ),
-    row(
+    Row::card(
         "answer-unwritten",
         Kind::AnswerUnwritten,
         0,
         "a command is given back without an answer",
         "N66",
     ),
-    row(
+    Row::card(
         "answer-late",
         Kind::AnswerLate,
         3000,
@@ -151,7 +130,6 @@ impl Faults {
                     | Kind::Checksum
                     | Kind::Segments
                     | Kind::SegmentKind
-                    | Kind::SegmentSize
                     | Kind::HeaderLen
                     | Kind::HeaderNoise
             )
@@ -167,7 +145,6 @@ impl Faults {
                 }
                 Kind::Segments => (header.gso_type, header.gso_size) = (GSO_TCPV4, word),
                 Kind::SegmentKind => (header.gso_type, header.gso_size) = (byte, 1000),
-                Kind::SegmentSize => (header.gso_type, header.gso_size) = (GSO_TCPV4, word),
                 Kind::HeaderLen => header.hdr_len = word,
                 _ => *header = self.noise_header(),
             }

@@ -5,88 +5,70 @@
 use super::{
     table::{
         Kind,
-        Of,
         Row, //
     },
     Faults, //
 };
 
-const fn row(
-    name: &'static str,
-    kind: Kind,
-    value: u64,
-    what: &'static str,
-    rows: &'static str,
-) -> Row {
-    Row {
-        name,
-        of: Of::Any,
-        kind,
-        value,
-        what,
-        rows,
-    }
-}
-
 /// Faults of interrupts and notifications.
 pub(super) const ROWS: &[Row] = &[
-    row(
+    Row::any(
         "interrupt-lost",
         Kind::InterruptLost,
         0,
         "an interrupt of a queue is not sent",
         "N41 H28",
     ),
-    row(
+    Row::any(
         "interrupt-spurious",
         Kind::InterruptSpurious,
         0,
         "a notification of a queue is answered with an interrupt for nothing",
         "T67",
     ),
-    row(
+    Row::any(
         "interrupt-wrong",
         Kind::InterruptWrong,
         0,
         "the configuration's interrupt is sent instead of a queue's",
         "T65 H28",
     ),
-    row(
+    Row::any(
         "interrupt-storm",
         Kind::InterruptStorm,
         2000,
         "a queue interrupts for VALUE (2000) ms without a pause",
         "T67 H39",
     ),
-    row(
+    Row::any(
         "interrupt-early",
         Kind::InterruptEarly,
         0,
         "every interrupt fires at each access to a register before DRIVER_OK",
         "T69 H15",
     ),
-    row(
+    Row::any(
         "config-interrupt",
         Kind::ConfigInterrupt,
         0,
         "the configuration's interrupt fires when a chain is taken; nothing has changed",
         "T39 H39",
     ),
-    row(
+    Row::any(
         "config-storm",
         Kind::ConfigStorm,
         2000,
         "the configuration's interrupt fires for VALUE (2000) ms without a pause",
         "H39",
     ),
-    row(
+    Row::any(
         "notify-lost",
         Kind::NotifyLost,
         0,
         "a notification is not heard",
         "H28",
     ),
-    row(
+    Row::any(
         "notify-unwanted",
         Kind::NotifyUnwanted,
         0,

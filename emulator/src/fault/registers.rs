@@ -2,136 +2,116 @@
 
 //! Registers that lie or are deaf.
 
-use std::sync::atomic::Ordering;
-
 use super::{
     table::{
         Kind,
-        Of,
         Register,
         Row, //
     },
     Faults, //
 };
 
-const fn row(
-    name: &'static str,
-    kind: Kind,
-    value: u64,
-    what: &'static str,
-    rows: &'static str,
-) -> Row {
-    Row {
-        name,
-        of: Of::Any,
-        kind,
-        value,
-        what,
-        rows,
-    }
-}
-
 /// Faults of registers.
 pub(super) const ROWS: &[Row] = &[
-    row(
+    Row::any(
         "features-none",
         Kind::Read(Register::HostFeatures),
         0,
         "HOST_FEATURES reads VALUE (0)",
         "T25 H34",
     ),
-    row(
+    Row::any(
         "features-all",
         Kind::Read(Register::HostFeatures),
         0xffff_ffff,
         "HOST_FEATURES reads VALUE (all ones)",
         "T25 T26 H34",
     ),
-    row(
+    Row::any(
         "feature-lost",
         Kind::Without(Register::HostFeatures),
         0x1000_0000,
         "HOST_FEATURES reads without VALUE's bits (INDIRECT_DESC)",
         "T30 T25",
     ),
-    row(
+    Row::any(
         "features-turn",
         Kind::Turns(Register::HostFeatures),
         0x3000_0000,
         "HOST_FEATURES has VALUE's bits (the ring's) turned at every other reading",
         "T25",
     ),
-    row(
+    Row::any(
         "features-deaf",
         Kind::Deaf(Register::GuestFeatures),
         0,
         "accepting features does nothing",
         "T25",
     ),
-    row(
+    Row::any(
         "queue-size",
         Kind::Read(Register::QueueNum),
         0,
         "QUEUE_NUM reads VALUE (0), and a power of two is the ring's size",
         "T42 T44 T45 H20",
     ),
-    row(
+    Row::any(
         "queue-in-use",
         Kind::Read(Register::QueuePfn),
         0x1234,
         "QUEUE_PFN reads VALUE (0x1234)",
         "T43",
     ),
-    row(
+    Row::any(
         "queue-deaf",
         Kind::Deaf(Register::QueuePfn),
         0,
         "giving a queue its ring does nothing",
         "H28",
     ),
-    row(
+    Row::any(
         "select-deaf",
         Kind::Deaf(Register::QueueSel),
         0,
         "selecting a queue does nothing",
         "T41",
     ),
-    row(
+    Row::any(
         "config-vector",
         Kind::Read(Register::ConfigVector),
         0xffff,
         "CONFIG_VECTOR reads VALUE (none)",
         "T59 H32",
     ),
-    row(
+    Row::any(
         "queue-vector",
         Kind::Read(Register::QueueVector),
         0xffff,
         "QUEUE_VECTOR reads VALUE (none)",
         "T60 H32",
     ),
-    row(
+    Row::any(
         "vector-deaf",
         Kind::Deaf(Register::QueueVector),
         0,
         "assigning a vector to a queue does nothing",
         "T60 H32",
     ),
-    row(
+    Row::any(
         "isr-zero",
         Kind::Read(Register::Isr),
         0,
         "ISR reads VALUE (0), with nothing cleared in between",
         "T64",
     ),
-    row(
+    Row::any(
         "isr-ones",
         Kind::Read(Register::Isr),
         0xff,
         "ISR reads VALUE (all ones)",
         "T64 T65",
     ),
-    row(
+    Row::any(
         "noise",
         Kind::Noise,
         0,
@@ -156,19 +136,13 @@ impl Faults {
             // CAST: Each register takes the low bits that it has room for.
             answer = match blow.kind {
                 Kind::Noise => self.draw() as u32,
-                Kind::Turns(_) if self.draws_odd() => answer ^ blow.value as u32,
+                Kind::Turns(_) if self.count() % 2 != 0 => answer ^ blow.value as u32,
                 Kind::Turns(_) => answer,
                 Kind::Without(_) => answer & !(blow.value as u32),
                 _ => blow.value as u32,
             };
         }
         answer
-    }
-
-    /// Every other time.
-    fn draws_odd(&self) -> bool {
-        let drawn = &self.noise;
-        drawn.fetch_add(1, Ordering::Relaxed) & 1 != 0
     }
 
     /// Whether writing a register does nothing.

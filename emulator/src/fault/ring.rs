@@ -10,7 +10,6 @@ use std::{
 use super::{
     table::{
         Kind,
-        Of,
         Row,
         UsedLie, //
     },
@@ -18,138 +17,121 @@ use super::{
     Faults, //
 };
 
-const fn row(
-    name: &'static str,
-    kind: Kind,
-    value: u64,
-    what: &'static str,
-    rows: &'static str,
-) -> Row {
-    Row {
-        name,
-        of: Of::Any,
-        kind,
-        value,
-        what,
-        rows,
-    }
-}
-
 /// Faults of the used ring.
 pub(super) const ROWS: &[Row] = &[
-    row(
+    Row::any(
         "used-id-range",
         Kind::Used(UsedLie::IdRange),
         0,
         "the used id is the number of entries of the ring",
         "H1 T89",
     ),
-    row(
+    Row::any(
         "used-id",
         Kind::Used(UsedLie::Id),
         0xffff_ffff,
         "the used id is VALUE (all ones)",
         "H1 T89",
     ),
-    row(
+    Row::any(
         "used-id-free",
         Kind::Used(UsedLie::IdFree),
         0,
         "the used id is half a ring away, where nothing is outstanding",
         "H2 T89",
     ),
-    row(
+    Row::any(
         "used-id-next",
         Kind::Used(UsedLie::IdNext),
         0,
         "the used id is that of the next descriptor",
         "H2 T89",
     ),
-    row(
+    Row::any(
         "used-twice",
         Kind::Used(UsedLie::Twice),
         0,
         "the same used entry twice at once",
         "H2 T92",
     ),
-    row(
+    Row::any(
         "used-again",
         Kind::Used(UsedLie::Again),
         0,
         "the used entry before this one once more, before it",
         "H2 T92",
     ),
-    row(
+    Row::any(
         "used-order",
         Kind::Used(UsedLie::Order),
         0,
         "a used entry comes after the next one",
         "T89",
     ),
-    row(
+    Row::any(
         "used-lost",
         Kind::Used(UsedLie::Lost),
         0,
         "a chain is done and never given back",
         "H28 B62",
     ),
-    row(
+    Row::any(
         "used-len",
         Kind::Used(UsedLie::Len),
         0xffff_ffff,
         "the used length is VALUE (all ones)",
         "H3 T90 N92",
     ),
-    row(
+    Row::any(
         "used-len-zero",
         Kind::Used(UsedLie::Len),
         0,
         "the used length is VALUE (0)",
         "H4 H5 T90 N92",
     ),
-    row(
+    Row::any(
         "used-len-more",
         Kind::Used(UsedLie::LenMore),
         1,
         "the used length is VALUE (1) more than it is",
         "H3 T90 N92",
     ),
-    row(
+    Row::any(
         "used-len-less",
         Kind::Used(UsedLie::LenLess),
         1,
         "the used length is VALUE (1) less than it is",
         "H5 T90 N92",
     ),
-    row(
+    Row::any(
         "used-index-jump",
         Kind::Used(UsedLie::IndexJump),
         40000,
         "the used index goes VALUE (40000) too far",
         "H10 T91",
     ),
-    row(
+    Row::any(
         "used-index-only",
         Kind::Used(UsedLie::IndexOnly),
         40000,
         "the used index goes VALUE (40000) too far, without an entry",
         "H10 T91",
     ),
-    row(
+    Row::any(
         "used-index-back",
         Kind::Used(UsedLie::IndexBack),
         2,
         "the used index goes back by VALUE (2)",
         "H10 T91",
     ),
-    row(
+    Row::any(
         "used-index-stays",
         Kind::Used(UsedLie::IndexStays),
         0,
         "the used index does not show the entry",
         "H28",
     ),
-    row(
+    Row::any(
         "used-early",
         Kind::UsedEarly,
         0,

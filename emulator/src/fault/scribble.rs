@@ -5,7 +5,6 @@
 use super::{
     table::{
         Kind,
-        Of,
         Row, //
     },
     Faults, //
@@ -14,23 +13,6 @@ use crate::{
     memory::View,
     queue::Ring, //
 };
-
-const fn row(
-    name: &'static str,
-    kind: Kind,
-    value: u64,
-    what: &'static str,
-    rows: &'static str,
-) -> Row {
-    Row {
-        name,
-        of: Of::Any,
-        kind,
-        value,
-        what,
-        rows,
-    }
-}
 
 /// What is written over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,70 +37,70 @@ pub enum Scribble {
 
 /// Faults of shared memory.
 pub(super) const ROWS: &[Row] = &[
-    row(
+    Row::any(
         "scribble-table",
         Kind::Scribble(Scribble::Descriptors),
         0xff,
         "every byte of the descriptor table becomes VALUE (0xff)",
         "H7 H8 T71 T72",
     ),
-    row(
+    Row::any(
         "scribble-zero",
         Kind::Scribble(Scribble::Descriptors),
         0,
         "every byte of the descriptor table becomes VALUE (0)",
         "H7 H8 T71 T72",
     ),
-    row(
+    Row::any(
         "scribble-next",
         Kind::Scribble(Scribble::Flags),
         1,
         "the flags of every descriptor get VALUE's bits (NEXT)",
         "H8 T72",
     ),
-    row(
+    Row::any(
         "scribble-indirect",
         Kind::Scribble(Scribble::Flags),
         4,
         "the flags of every descriptor get VALUE's bits (INDIRECT)",
         "H8 H9 T72",
     ),
-    row(
+    Row::any(
         "scribble-noise",
         Kind::Scribble(Scribble::DescriptorNoise),
         0,
         "the descriptor table becomes noise",
         "H7 H8 T71",
     ),
-    row(
+    Row::any(
         "scribble-avail",
         Kind::Scribble(Scribble::Avail),
         0xff,
         "every byte of the available ring becomes VALUE (0xff)",
         "T71",
     ),
-    row(
+    Row::any(
         "scribble-used",
         Kind::Scribble(Scribble::Used),
         0xff,
         "every byte of the used ring behind the index becomes VALUE (0xff), before the entry is written",
         "T89",
     ),
-    row(
+    Row::any(
         "scribble-list",
         Kind::Scribble(Scribble::Indirect),
         0xff,
         "every byte of the chain's indirect table becomes VALUE (0xff)",
         "H9 T71",
     ),
-    row(
+    Row::any(
         "scribble-all",
         Kind::Scribble(Scribble::Noise),
         0,
         "the whole ring becomes noise",
         "T71 T89 T93",
     ),
-    row(
+    Row::any(
         "raw",
         Kind::Scribble(Scribble::Raw),
         0xffff,

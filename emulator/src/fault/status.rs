@@ -4,73 +4,55 @@
 
 use super::table::{
     Kind,
-    Of,
     Register,
     Row, //
 };
 
-const fn row(
-    name: &'static str,
-    kind: Kind,
-    value: u64,
-    what: &'static str,
-    rows: &'static str,
-) -> Row {
-    Row {
-        name,
-        of: Of::Any,
-        kind,
-        value,
-        what,
-        rows,
-    }
-}
-
 /// Faults of the status.
 pub(super) const ROWS: &[Row] = &[
-    row(
+    Row::any(
         "status-ones",
         Kind::Read(Register::Status),
         0xff,
         "STATUS reads VALUE (all ones)",
         "T17 T105",
     ),
-    row(
+    Row::any(
         "status-zero",
         Kind::Read(Register::Status),
         0,
         "STATUS reads VALUE (0)",
         "T18",
     ),
-    row(
+    Row::any(
         "reset-unseen",
         Kind::ResetUnseen,
         0x0f,
         "after a reset STATUS still reads VALUE (0x0f)",
         "T17 H29",
     ),
-    row(
+    Row::any(
         "reset-refused",
         Kind::ResetRefused,
         0,
         "a reset does nothing: the device goes on with what it has",
         "T17 H29",
     ),
-    row(
+    Row::any(
         "reset-keeps-pfn",
         Kind::ResetKeepsPfn,
         0,
         "a reset leaves QUEUE_PFN as it was",
         "T43",
     ),
-    row(
+    Row::any(
         "needs-reset",
         Kind::NeedsReset,
         0,
         "NEEDS_RESET is set and told, and the device stops",
         "T23 H37",
     ),
-    row(
+    Row::any(
         "needs-reset-idle",
         Kind::NeedsReset,
         1,

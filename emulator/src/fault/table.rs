@@ -166,12 +166,10 @@ pub enum Kind {
     Silence,
     /// The header of a received frame asks for a checksum behind the frame's end.
     Checksum,
-    /// The header of a received frame asks for segments without a byte.
+    /// The header of a received frame asks for segments of so many bytes.
     Segments,
     /// Its segments are of a kind that is not known.
     SegmentKind,
-    /// Its segments are longer than the frame.
-    SegmentSize,
     /// Its headers end behind the frame.
     HeaderLen,
     /// Every byte of it is noise.
@@ -220,6 +218,54 @@ pub struct Row {
     pub what: &'static str,
     /// The behaviours of docs/coverage.md that it is there to show.
     pub rows: &'static str,
+}
+
+impl Row {
+    /// A fault that all devices have. The arguments are the fields in their order.
+    pub(super) const fn any(
+        name: &'static str,
+        kind: Kind,
+        value: u64,
+        what: &'static str,
+        rows: &'static str,
+    ) -> Self {
+        Self {
+            name,
+            of: Of::Any,
+            kind,
+            value,
+            what,
+            rows,
+        }
+    }
+
+    /// One that disks have.
+    pub(super) const fn disk(
+        name: &'static str,
+        kind: Kind,
+        value: u64,
+        what: &'static str,
+        rows: &'static str,
+    ) -> Self {
+        Self {
+            of: Of::Only(DeviceType::Block),
+            ..Self::any(name, kind, value, what, rows)
+        }
+    }
+
+    /// One that cards have.
+    pub(super) const fn card(
+        name: &'static str,
+        kind: Kind,
+        value: u64,
+        what: &'static str,
+        rows: &'static str,
+    ) -> Self {
+        Self {
+            of: Of::Only(DeviceType::Net),
+            ..Self::any(name, kind, value, what, rows)
+        }
+    }
 }
 
 /// Every fault, by subject.

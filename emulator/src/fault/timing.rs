@@ -10,81 +10,63 @@ use std::{
 use super::{
     table::{
         Kind,
-        Of,
         Row, //
     },
     Faults, //
 };
 
-const fn row(
-    name: &'static str,
-    kind: Kind,
-    value: u64,
-    what: &'static str,
-    rows: &'static str,
-) -> Row {
-    Row {
-        name,
-        of: Of::Any,
-        kind,
-        value,
-        what,
-        rows,
-    }
-}
-
 /// Faults in time.
 pub(super) const ROWS: &[Row] = &[
-    row(
+    Row::any(
         "stall",
         Kind::Stall,
         200,
         "a chain is given back VALUE (200) ms late",
         "H28",
     ),
-    row(
+    Row::any(
         "slow-registers",
         Kind::Slow,
         20,
         "an access to a register takes VALUE (20) ms",
         "T17",
     ),
-    row(
+    Row::any(
         "silence",
         Kind::Silence,
         0,
         "a request of a disk or a command of a control queue is never answered",
         "N65 H13 H28 B62",
     ),
-    row(
+    Row::any(
         "freeze",
         Kind::Freeze,
         0,
         "the device takes nothing more until it is reset",
         "H28 B62",
     ),
-    row(
+    Row::any(
         "dead",
         Kind::Dead,
         0,
         "the device takes nothing more, reset or not",
         "H28 B62",
     ),
-    row(
+    Row::any(
         "vanish",
         Kind::Vanish,
         0,
         "everything reads as ones; the device is back after VALUE ms, if that is not 0",
         "H27 T105 B67",
     ),
-    row(
+    Row::any(
         "gone",
         Kind::VanishBar,
         0,
         "the registers read as ones; the device is back after VALUE ms, if that is not 0",
         "H27 T105 B67",
     ),
-    row(
+    Row::any(
         "crash",
         Kind::Crash,
         0,

@@ -41,6 +41,7 @@ use emulator::{
 };
 
 pub mod driver;
+pub mod program;
 #[path = "../../src/testing.rs"]
 pub mod testing;
 
