@@ -17,6 +17,8 @@ TOOLCHAIN = """rustc rust-src rust-clippy rustfmt cargo bindgen clang lld llvm g
 bison bc libelf-dev libssl-dev dwarves rsync xz-utils zstd kmod cpio python3 shellcheck""".split()
 # For guests: copied into the guest image with the libraries they need.
 GUEST_TOOLS = "busybox-static fio iperf3 ethtool e2fsprogs iproute2 iputils-ping pciutils socat".split()
+# For the networks that tests make.
+SERVERS = ["dnsmasq-base"]
 # From backports: the kernel moves there, and QEMU goes with it.
 QEMU = ["qemu-system-x86", "qemu-utils"]
 OLDEST_QEMU = (9, 0)
@@ -74,7 +76,7 @@ def check_qemu(argv):
 
 def ensure():
     """Makes the build root when it is missing or was made from another list of packages."""
-    wanted = steps.key(SUITE, BACKPORTS, MIRROR, *TOOLCHAIN, *GUEST_TOOLS, *QEMU)
+    wanted = steps.key(SUITE, BACKPORTS, MIRROR, *TOOLCHAIN, *GUEST_TOOLS, *SERVERS, *QEMU)
     with steps.locked("build root"):
         if not steps.is_current(ROOT, wanted):
             _make_anew(wanted)
@@ -94,7 +96,7 @@ def _make_anew(wanted):
 def _make(fresh):
     install = "apt-get install -y --no-install-recommends -t " + BACKPORTS
     argv = ["mmdebstrap", "--mode=root", "--variant=minbase",
-            "--include=" + ",".join(TOOLCHAIN + GUEST_TOOLS),
+            "--include=" + ",".join(TOOLCHAIN + GUEST_TOOLS + SERVERS),
             *LEFT_OUT,
             f'--customize-hook=chroot "$1" {install} {" ".join(QEMU)}',
             SUITE, str(fresh), f"deb {MIRROR} {SUITE} main", f"deb {MIRROR} {BACKPORTS} main"]

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """iPXE, whose driver nobody here wrote, gets an address and a file through a card of the emulator.
 
-QEMU's user network gives both, by DHCP and TFTP; in the variant `namespace`, which needs root, Debian's udhcpd and a
-TFTP server do, over a tap interface in a network namespace of their own. The file is a program that says what stands at
+QEMU's user network gives both, by DHCP and TFTP; in the variant `namespace`, which needs root, Debian's dnsmasq does, over
+a tap interface in a network namespace of its own. The file is a program that says what stands at
 its own end, and ends the machine: all of it has come, in order. So on both machines, and with the habits of each of the
 four well-known devices. The rules that it breaks are those that docs/conformance.md records.
 
@@ -11,12 +11,10 @@ Rows: D34
 
 import contextlib
 import subprocess
-import sys
 
 from harness import conformance
 from harness.case import ROOT
 from harness.emulator import Emulator
-from harness.tftp import SERVER
 
 TIMEOUT = 240
 MESSAGE = b"the end of the file was here"
@@ -40,39 +38,21 @@ PROGRAM = bytes.fromhex(
     "b000 e6f4 ebfe")   # out of the machine
 
 
-UDHCPD = """
-interface tap0
-start 10.9.0.50
-end 10.9.0.60
-siaddr 10.9.0.1
-boot_file boot
-option subnet 255.255.255.0
-lease_file {folder}/leases
-pidfile {folder}/pid
-"""
-
-
 @contextlib.contextmanager
-def servers(t, device, folder):
-    """Debian's DHCP server and one for TFTP, in the emulator's network."""
+def dnsmasq(t, device, folder):
+    """Gives addresses and the file in the emulator's network."""
     subprocess.run(device.in_namespace("sh", "-ec", "ip addr add 10.9.0.1/24 dev tap0; ip link set tap0 up"),
                    check=True, timeout=10)
-    config = t.directory / "udhcpd.conf"
-    config.write_text(UDHCPD.format(folder=t.directory), encoding="ascii")
-    (t.directory / "leases").touch()
-    commands = ([ROOT / "scripts" / "in-root", "busybox", "udhcpd", "-f", config],
-                [sys.executable, "-c", SERVER, "10.9.0.1", folder])
-    started = []
-    try:
-        for command in commands:
-            started.append(subprocess.Popen(device.in_namespace(*map(str, command)), stdin=subprocess.DEVNULL,
-                                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
-        yield
-        t.equal([server.poll() for server in started], [None, None], "exit status of the servers")
-    finally:
-        for server in started:
+    command = [ROOT / "scripts" / "in-root", "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--user=root", "--port=0",
+               "--interface=tap0", "--bind-interfaces", "--dhcp-range=10.9.0.50,10.9.0.60,255.255.255.0,1h", "--dhcp-boot=boot",
+               f"--dhcp-leasefile={t.directory}/leases", "--enable-tftp", f"--tftp-root={folder}", "--pid-file="]
+    with subprocess.Popen(device.in_namespace(*map(str, command)), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL) as server:
+        try:
+            yield
+            t.equal(server.poll(), None, "exit status of dnsmasq")
+        finally:
             server.kill()
-            server.wait(10)
 
 
 def run(t, words=(), machine="pc", own_network=False):
@@ -83,7 +63,7 @@ def run(t, words=(), machine="pc", own_network=False):
     (folder / "boot").write_bytes(PROGRAM.ljust(BYTES, b"\xf4") + MESSAGE + b"\0")
     backend = ("--backend", "tap:tap0") if own_network else ()
     with Emulator(t, "net", *backend, "--check", *words, own_network=own_network) as device:
-        network = servers(t, device, folder) if own_network else contextlib.nullcontext()
+        network = dnsmasq(t, device, folder) if own_network else contextlib.nullcontext()
         wire = [] if own_network else device.user_net(more=f",tftp={folder},bootfile=boot")
         command = [ROOT / "scripts" / "in-root", "qemu-system-x86_64", "-nodefaults", "-display", "none", "-no-reboot",
                    "-machine", f"{machine},accel=tcg", "-m", "1G", *Emulator.memory(),
