@@ -14,8 +14,7 @@ use kernel::{
     sync::{
         aref::ARef,
         Arc, //
-    },
-    time::Instant, //
+    }, //
 };
 
 use crate::{
@@ -130,7 +129,6 @@ impl Block {
                 up: up.clone(),
                 place: place.clone(),
                 tag_set: disk.tag_set().clone(),
-                since: Instant::now(),
             },
             c"rvirtio_blk rescue",
             static_lock_class!(),

@@ -19,18 +19,13 @@
 //!   the device's still: a reset is no loss of power. The flush ends only when the device has done
 //!   it after the reset.
 //!
-//! What keeps killing its device is failed in the end: see [`MOST_REPLAYS`] and [`Recoveries`].
+//! What keeps killing its device is failed in the end: see [`MOST_REPLAYS`] and [`Attempts`].
 
 use kernel::{
-    fmt,
     prelude::*,
     sync::{
         Arc,
         Mutex, //
-    },
-    time::{
-        Instant,
-        Monotonic, //
     }, //
 };
 
@@ -47,14 +42,18 @@ use crate::{
     queues::Queues,
     resize::Place,
     virtio::{
-        core::recovery::Recoveries,
         device::{
-            Changed,
+            self,
+            Attempts,
+            Cause,
             Live, //
         },
         transport::Quiesced,
     },
 };
+
+/// Why a disk is given up.
+type Hopeless = device::Hopeless<&'static str>;
 
 /// How often a request is sent again before it fails.
 const MOST_REPLAYS: u32 = 3;
@@ -62,7 +61,7 @@ const MOST_REPLAYS: u32 = 3;
 /// A device that is up, and what it was through.
 pub(crate) struct Held {
     pub(crate) live: Live<Queues>,
-    recoveries: Recoveries,
+    attempts: Attempts,
     /// Requests are kept away while the device is stopped for a while.
     paused: Option<Quiet<Queues>>,
 }
@@ -71,7 +70,7 @@ impl Held {
     pub(crate) fn new(live: Live<Queues>) -> Self {
         Self {
             live,
-            recoveries: Recoveries::new(),
+            attempts: Attempts::new(),
             paused: None,
         }
     }
@@ -135,7 +134,7 @@ impl Held {
         self.live.set_up_again(proof)?;
         self.live.driver_ok();
         if !queues.restore_cache_mode() {
-            return Err(Hopeless::Caches);
+            return Err(Hopeless::Driver("it keeps writes in a cache again"));
         }
         Ok(())
     }
@@ -163,69 +162,6 @@ impl Held {
 
 /// A device until it is taken down for good.
 pub(crate) type Up = Arc<Mutex<Option<Held>>>;
-
-/// What happened to a device.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Cause {
-    Gone,
-    NeedsReset,
-    Broken,
-    Overdue,
-}
-
-impl Cause {
-    /// What there is to do something about, if there is.
-    fn of(live: &Live<Queues>, queues: &Queues) -> Option<Self> {
-        let overdue = queues.take_overdue();
-        if live.is_gone() {
-            Some(Self::Gone)
-        } else if live.needs_reset() {
-            Some(Self::NeedsReset)
-        } else if queues.any_broken() {
-            Some(Self::Broken)
-        } else {
-            overdue.then_some(Self::Overdue)
-        }
-    }
-}
-
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Gone => "the device is gone",
-            Self::NeedsReset => "the device has stopped and asks to be reset",
-            Self::Broken => "the device has broken a queue",
-            Self::Overdue => "the device does not answer a request",
-        })
-    }
-}
-
-/// Why a device is given up.
-enum Hopeless {
-    Gone,
-    TooOften,
-    KeepsMemory,
-    Changed(Changed),
-    Caches,
-}
-
-impl From<Changed> for Hopeless {
-    fn from(changed: Changed) -> Self {
-        Self::Changed(changed)
-    }
-}
-
-impl fmt::Display for Hopeless {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Gone => f.write_str("nothing is left of it"),
-            Self::TooOften => f.write_str("it was reset too often"),
-            Self::KeepsMemory => f.write_str("it takes no reset and keeps its requests"),
-            Self::Changed(changed) => fmt::Display::fmt(changed, f),
-            Self::Caches => f.write_str("it keeps writes in a cache again"),
-        }
-    }
-}
 
 /// What became of the requests that a device had.
 #[derive(Default)]
@@ -256,7 +192,6 @@ pub(crate) struct Rescue {
     pub(crate) up: Up,
     pub(crate) place: Arc<Place>,
     pub(crate) tag_set: Arc<TagSet<Queues>>,
-    pub(crate) since: Instant<Monotonic>,
 }
 
 impl Task for Rescue {
@@ -269,7 +204,8 @@ impl Task for Rescue {
         if held.is_paused() || queues.is_given_up() {
             return;
         }
-        let Some(cause) = Cause::of(&held.live, &queues) else {
+        let late = queues.take_overdue().then_some("answer a request");
+        let Some(cause) = Cause::of(&held.live, queues.any_broken(), late) else {
             return;
         };
 
@@ -295,9 +231,7 @@ impl Rescue {
         if cause == Cause::Gone {
             return Err(Hopeless::Gone);
         }
-        // CAST: A time since the device was bound is not negative.
-        let now = self.since.elapsed().as_millis() as u64;
-        if !held.recoveries.may_try(now, queues.take_progress()) {
+        if !held.attempts.may_try(queues.take_progress()) {
             return Err(Hopeless::TooOften);
         }
 

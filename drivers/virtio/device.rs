@@ -49,6 +49,8 @@ use super::{
 mod live;
 #[path = "device/registers.rs"]
 mod registers;
+#[path = "device/rescue.rs"]
+mod rescue;
 #[path = "device/restart.rs"]
 mod restart;
 #[path = "device/session.rs"]
@@ -60,6 +62,11 @@ pub use self::{
     registers::{
         Config,
         Notifier, //
+    },
+    rescue::{
+        Attempts,
+        Cause,
+        Hopeless, //
     },
     restart::Changed,
     session::{
