@@ -12,8 +12,7 @@ use kernel::{
     sync::{
         atomic::Atomic,
         Arc, //
-    },
-    time::Instant, //
+    }, //
 };
 
 use crate::{
@@ -48,6 +47,7 @@ use crate::{
             rtnl::with_rtnl,
             tx::TxQueue,
         },
+        pci::driver::Pausable,
         workqueue::Deferred,
     },
     link::Link,
@@ -118,6 +118,7 @@ use crate::{
         device::{
             bring_up,
             Config,
+            Events,
             Live,
             QueueOptions,
             Session,
@@ -184,7 +185,6 @@ impl Card {
             Deferred::new(
                 Rescue {
                     up: card.up.clone(),
-                    since: Instant::now(),
                 },
                 c"rvirtio_net::rescue",
                 kernel::static_lock_class!(),
@@ -216,6 +216,33 @@ impl Card {
             held.live.bound();
         }
         Ok(card)
+    }
+}
+
+impl Card {
+    /// Stops the device for a while: for a sleep of the system or a reset of its function.
+    fn pause(&self) -> Result {
+        let result = with_rtnl(|rtnl| match &mut *self.up.lock() {
+            Some(held) => held.pause(rtnl),
+            None => Ok(()),
+        });
+        // It would read the configuration of a device that is not awake.
+        self.nic.end_work();
+        if result.is_err() {
+            self.nic.link.call_for_rescue();
+        }
+        result
+    }
+
+    /// Starts the device again.
+    fn proceed(&self) {
+        with_rtnl(|rtnl| {
+            if let Some(held) = &mut *self.up.lock() {
+                held.proceed(rtnl);
+            }
+        });
+        // What there was to be told while it was stopped.
+        self.nic.config_changed();
     }
 }
 
@@ -549,5 +576,22 @@ impl pci::Driver for NetDriver {
         _info: Option<&'bound Self::IdInfo>,
     ) -> impl PinInit<Self::Data<'bound>, Error> + 'bound {
         Card::new(pdev)
+    }
+}
+
+impl Pausable for NetDriver {
+    fn pause(card: Pin<&Card>) -> Result {
+        card.pause()
+    }
+
+    fn proceed(card: Pin<&Card>) {
+        card.proceed();
+    }
+
+    /// Nobody uses the interface after this: the device must not touch memory that another kernel
+    /// may own by then, and must not be notified.
+    fn shut_down(card: Pin<&Card>) {
+        // A device that does not let go is kept from memory by nobody else.
+        let _ = card.pause();
     }
 }

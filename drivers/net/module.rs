@@ -4,7 +4,6 @@
 
 use kernel::{
     driver,
-    pci,
     prelude::*,
     InPlaceModule,
     ModuleMetadata, //
@@ -13,7 +12,10 @@ use kernel::{
 use crate::{
     channels::Channels,
     device::NetDriver,
-    kernel_ext::cpu::hotplug, //
+    kernel_ext::{
+        cpu::hotplug,
+        pci::driver::Adapter, //
+    },
 };
 
 /// The states of CPU hotplug in which the interfaces share the CPUs out anew.
@@ -24,7 +26,7 @@ pub(crate) static HOTPLUG: hotplug::States<Channels> = hotplug::States::new();
 pub(crate) struct NetModule {
     // Fields are dropped in this order: no interface is left when nobody is told any more.
     #[pin]
-    driver: driver::Registration<pci::Adapter<NetDriver>>,
+    driver: driver::Registration<Adapter<NetDriver>>,
     hotplug: hotplug::Registration<Channels>,
 }
 

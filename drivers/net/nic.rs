@@ -210,6 +210,32 @@ impl Nic {
         }
     }
 
+    /// Takes the interface from its users, before its device is reset: no link, no poll, no packet to
+    /// send, no command.
+    pub(crate) fn withdraw(&self, rtnl: &Rtnl<'_>) {
+        self.link.hold();
+        self.stop_polls(rtnl);
+        self.dev.detach(rtnl);
+        self.break_queues();
+    }
+
+    /// Gives the interface back to its users.
+    ///
+    /// # Errors
+    ///
+    /// See [`Self::start_polls`].
+    pub(crate) fn come_back(&self, rtnl: &Rtnl<'_>) -> Result {
+        let is_open = self.dev.is_running();
+        if is_open {
+            self.start_polls(rtnl)?;
+        }
+        self.dev.attach(rtnl);
+        if is_open {
+            self.link.update();
+        }
+        Ok(())
+    }
+
     /// Makes all queues new, after everything was taken back; false if one has buffers.
     pub(crate) fn restart(&self, proof: &Quiesced) -> bool {
         let pairs = self.pairs.iter().all(|pair| {
@@ -257,7 +283,7 @@ impl Nic {
         }
     }
 
-    /// Ends what is done in the background, when no interrupt can start it again.
+    /// Ends what is done in the background; it stays so when no interrupt can start it again.
     pub(crate) fn end_work(&self) {
         self.link_work.cancel();
         if let Some(announce) = &self.announce {

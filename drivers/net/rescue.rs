@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A device that stopped working is reset and set up again, as it was; or given up.
+//! A device that stopped working is reset and set up again, as it was; or given up. A device that is
+//! stopped for a while, because the system sleeps or its function is reset, goes the same way, in two
+//! steps.
 //!
 //! Packets that it had are lost, as networks lose them. What it was told of addresses, VLANs, receive
 //! modes, pairs of queues and offloads it is told again.
+
+use core::mem;
 
 use kernel::{
     fmt,
@@ -12,10 +16,6 @@ use kernel::{
         atomic::ordering::Relaxed,
         Arc,
         Mutex, //
-    },
-    time::{
-        Instant,
-        Monotonic, //
     }, //
 };
 
@@ -29,31 +29,111 @@ use crate::{
     },
     nic::Nic,
     virtio::{
-        core::recovery::Recoveries,
         device::{
-            Changed,
+            self,
+            Attempts,
+            Cause,
             Live, //
         },
+        transport::Quiesced,
     },
 };
 
 /// A device that is up, and what it was through.
 pub(crate) struct Held {
     pub(crate) live: Live<Nic>,
-    recoveries: Recoveries,
+    attempts: Attempts,
     /// What [`Nic::progress`] was at the last recovery.
     progress: u64,
-    given_up: bool,
+    is_given_up: bool,
+    /// Stopped for a while.
+    is_paused: bool,
 }
 
 impl Held {
     pub(crate) fn new(live: Live<Nic>) -> Self {
         Self {
             live,
-            recoveries: Recoveries::new(),
+            attempts: Attempts::new(),
             progress: 0,
-            given_up: false,
+            is_given_up: false,
+            is_paused: false,
         }
+    }
+
+    /// What there is to do something about, if there is.
+    fn cause(&self) -> Option<Cause> {
+        if self.is_given_up || self.is_paused {
+            return None;
+        }
+        let nic = self.live.events();
+        let late = (nic.stuck.load(Relaxed) != 0).then_some("send");
+        Cause::of(&self.live, nic.link.is_broken(), late)
+    }
+
+    /// Stops the device for a while. Packets that it had are lost; no others come until it
+    /// [proceeds](Self::proceed).
+    ///
+    /// # Errors
+    ///
+    /// `EBUSY` if the device does not let go of its buffers.
+    pub(crate) fn pause(&mut self, rtnl: &Rtnl<'_>) -> Result {
+        if self.is_given_up || self.is_paused {
+            return Ok(());
+        }
+        let nic = self.live.events().clone();
+        nic.withdraw(rtnl);
+        let proof = self.live.reset().ok_or(EBUSY)?;
+        nic.take_back(&proof);
+        self.is_paused = true;
+        Ok(())
+    }
+
+    /// Starts a device again that was stopped for a while. It may have lost its state since, and
+    /// others may have used it. One that was given up before stays so, and is told.
+    pub(crate) fn proceed(&mut self, rtnl: &Rtnl<'_>) {
+        if self.is_given_up {
+            self.live.tell_failed();
+            return;
+        }
+        if !mem::take(&mut self.is_paused) {
+            return;
+        }
+        let nic = self.live.events().clone();
+        let result = match self.live.reset() {
+            Some(proof) => self.revive(&nic, &proof, rtnl),
+            None => Err(Hopeless::KeepsMemory),
+        };
+        if let Err(why) = result {
+            dev_err!(
+                self.live.pdev(),
+                "the device cannot be set up again; it is given up: {}\n",
+                why
+            );
+            self.give_up(rtnl);
+        }
+    }
+
+    /// Sets up a device that was reset, and from which everything was taken back, as it was.
+    fn revive(&mut self, nic: &Nic, proof: &Quiesced, rtnl: &Rtnl<'_>) -> Result<(), Hopeless> {
+        if !nic.restart(proof) {
+            return Err(Hopeless::KeepsMemory);
+        }
+        self.live.set_up_again(proof)?;
+        nic.stuck.store(0, Relaxed);
+        nic.link.release();
+        self.live.driver_ok();
+        nic.replay(rtnl)?;
+        nic.come_back(rtnl)?;
+        Ok(())
+    }
+
+    /// Stops a device that will not work again.
+    fn give_up(&mut self, rtnl: &Rtnl<'_>) {
+        self.is_given_up = true;
+        self.live.events().withdraw(rtnl);
+        self.live.fail();
+        self.stop();
     }
 
     /// Stops the device for good and frees what it had. No poll runs.
@@ -71,72 +151,21 @@ impl Held {
 /// A device until it is taken down for good. Its lock is taken inside the RTNL lock.
 pub(crate) type Up = Arc<Mutex<Option<Held>>>;
 
-/// What happened to a device.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Cause {
-    Gone,
-    NeedsReset,
-    Broken,
-    Stuck,
-}
+/// Why the interface of a card does not come up again.
+struct Interface(Error);
 
-impl Cause {
-    /// What there is to do something about, if there is.
-    fn of(live: &Live<Nic>) -> Option<Self> {
-        let nic = live.events();
-        if live.is_gone() {
-            Some(Self::Gone)
-        } else if live.needs_reset() {
-            Some(Self::NeedsReset)
-        } else if nic.link.is_broken() {
-            Some(Self::Broken)
-        } else {
-            (nic.stuck.load(Relaxed) != 0).then_some(Self::Stuck)
-        }
-    }
-}
-
-impl fmt::Display for Cause {
+impl fmt::Display for Interface {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Gone => "the device is gone",
-            Self::NeedsReset => "the device has stopped and asks to be reset",
-            Self::Broken => "the device has broken a queue",
-            Self::Stuck => "the device does not send",
-        })
+        write!(f, "the interface does not come up: {:?}", self.0)
     }
 }
 
-/// Why a device is given up.
-enum Hopeless {
-    Gone,
-    TooOften,
-    KeepsMemory,
-    Changed(Changed),
-    Interface(Error),
-}
-
-impl From<Changed> for Hopeless {
-    fn from(changed: Changed) -> Self {
-        Self::Changed(changed)
-    }
-}
+/// Why a card is given up.
+type Hopeless = device::Hopeless<Interface>;
 
 impl From<Error> for Hopeless {
     fn from(error: Error) -> Self {
-        Self::Interface(error)
-    }
-}
-
-impl fmt::Display for Hopeless {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Gone => f.write_str("nothing is left of it"),
-            Self::TooOften => f.write_str("it was reset too often"),
-            Self::KeepsMemory => f.write_str("it takes no reset and keeps its buffers"),
-            Self::Changed(changed) => fmt::Display::fmt(changed, f),
-            Self::Interface(error) => write!(f, "the interface does not come up: {error:?}"),
-        }
+        Self::Driver(Interface(error))
     }
 }
 
@@ -144,90 +173,56 @@ impl fmt::Display for Hopeless {
 /// queue has not sent for long.
 pub(crate) struct Rescue {
     pub(crate) up: Up,
-    pub(crate) since: Instant<Monotonic>,
 }
 
 impl Task for Rescue {
     fn run(&self) {
         // Most of what is heard of is no reason to wait for the lock of all networking.
-        let has_cause = |held: &Held| !held.given_up && Cause::of(&held.live).is_some();
+        let has_cause = |held: &Held| held.cause().is_some();
         if !self.up.lock().as_ref().is_some_and(has_cause) {
             return;
         }
         with_rtnl(|rtnl| {
             if let Some(held) = &mut *self.up.lock() {
-                self.look_after(held, rtnl);
+                look_after(held, rtnl);
             }
         });
     }
 }
 
-impl Rescue {
-    fn look_after(&self, held: &mut Held, rtnl: &Rtnl<'_>) {
-        let Some(cause) = Cause::of(&held.live).filter(|_| !held.given_up) else {
-            return;
-        };
-        let nic = held.live.events().clone();
-        nic.link.hold();
-        nic.stop_polls(rtnl);
-        nic.dev.detach(rtnl);
-        nic.break_queues();
-        match self.recover(held, &nic, cause, rtnl) {
-            Ok(()) => {
-                dev_warn!(
-                    held.live.pdev(),
-                    "{}; it was reset and works again\n",
-                    cause
-                );
-            }
-            Err(why) => {
-                dev_err!(held.live.pdev(), "{}; it is given up: {}\n", cause, why);
-                nic.link.hold();
-                nic.stop_polls(rtnl);
-                nic.dev.detach(rtnl);
-                held.given_up = true;
-                held.live.fail();
-                held.stop();
-            }
+fn look_after(held: &mut Held, rtnl: &Rtnl<'_>) {
+    let Some(cause) = held.cause() else {
+        return;
+    };
+    let nic = held.live.events().clone();
+    nic.withdraw(rtnl);
+    match recover(held, &nic, cause, rtnl) {
+        Ok(()) => {
+            dev_warn!(
+                held.live.pdev(),
+                "{}; it was reset and works again\n",
+                cause
+            );
+        }
+        Err(why) => {
+            dev_err!(held.live.pdev(), "{}; it is given up: {}\n", cause, why);
+            held.give_up(rtnl);
         }
     }
+}
 
-    /// Resets the device and sets it up again. No packet comes in meanwhile, and no poll runs.
-    fn recover(
-        &self,
-        held: &mut Held,
-        nic: &Nic,
-        cause: Cause,
-        rtnl: &Rtnl<'_>,
-    ) -> Result<(), Hopeless> {
-        if cause == Cause::Gone {
-            return Err(Hopeless::Gone);
-        }
-        let progress = nic.progress();
-        // CAST: A time since the device was bound is not negative.
-        let now = self.since.elapsed().as_millis() as u64;
-        if !held.recoveries.may_try(now, progress != held.progress) {
-            return Err(Hopeless::TooOften);
-        }
-        held.progress = progress;
-
-        let proof = held.live.reset().ok_or(Hopeless::KeepsMemory)?;
-        nic.take_back(&proof);
-        if !nic.restart(&proof) {
-            return Err(Hopeless::KeepsMemory);
-        }
-        held.live.set_up_again(&proof)?;
-        nic.stuck.store(0, Relaxed);
-        nic.link.release();
-        held.live.driver_ok();
-        nic.replay(rtnl)?;
-        if nic.dev.is_running() {
-            nic.start_polls(rtnl)?;
-            nic.dev.attach(rtnl);
-            nic.link.update();
-        } else {
-            nic.dev.attach(rtnl);
-        }
-        Ok(())
+/// Resets the device and sets it up again. No packet comes in meanwhile, and no poll runs.
+fn recover(held: &mut Held, nic: &Nic, cause: Cause, rtnl: &Rtnl<'_>) -> Result<(), Hopeless> {
+    if cause == Cause::Gone {
+        return Err(Hopeless::Gone);
     }
+    let progress = nic.progress();
+    if !held.attempts.may_try(progress != held.progress) {
+        return Err(Hopeless::TooOften);
+    }
+    held.progress = progress;
+
+    let proof = held.live.reset().ok_or(Hopeless::KeepsMemory)?;
+    nic.take_back(&proof);
+    held.revive(nic, &proof, rtnl)
 }

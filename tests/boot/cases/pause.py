@@ -12,7 +12,7 @@ Rows: T22 T30 T100 T101 T104 T106 B64 B65 H17
 
 import re
 
-from harness import devices
+from harness import devices, power
 from harness.registers import Registers
 
 TIMEOUT = 600
@@ -52,26 +52,12 @@ def give_up(t, g, registers):
     t.equal(registers.status, FAILED, "status of a disk that was given up")
 
 
-def asleep(t, g):
-    """The system sleeps, and QEMU resets its devices when it wakes up."""
-    g.start("echo mem > /sys/power/state")
-    g.qmp.wait_event("SUSPEND", 60)
-    g.qmp.command("system_wakeup")
-    status, said = g.result(60)
-    t.equal(status, 0, f"status of the sleep: {said}")
-    t.check("rvirtio" not in g.sh("dmesg | grep -i 'PM: .*fail'; true"), "a device did not go to sleep or wake up")
-
-
 def run(t):
     """A machine with a PCI Express port."""
     qemu = devices.disk("disk", t.disk("disk.img", 16 << 20), addr=4)
     qemu += ["-device", "pcie-root-port,id=rport,bus=pcie.0,chassis=1,slot=1,addr=5"]
     qemu += devices.disk("express", t.disk("express.img", 16 << 20), bus="rport", disable__legacy=False)
     qemu += devices.disk("failed", t.disk("failed.img", 16 << 20), addr=6)
-    # Once QEMU's machine has slept, it tells a guest that powers off to go on, for the moment until it is off: with all
-    # processors but one taken away already, and the first process on its way out.
-    t.allow(r"cut here|WARNING: kernel/(exit.c:\d+ at do_exit|sched/core.c:\d+ at set_task_cpu)\+|Call Trace",
-            "powering off returns after a sleep")
     with t.boot(args=[*devices.BARE, "--machine", "q35"], qemu=qemu, driver="rust", trace=True, seconds=240) as g:
         registers, failed = Registers(g, "disk"), Registers(g, "failed")
         disks = {name: g.sh(f"disk_of {g.pci(name)}") for name in ("disk", "express")}
@@ -80,7 +66,7 @@ def run(t):
 
         give_up(t, g, failed)
         begin(g, disks["disk"])
-        asleep(t, g)
+        power.sleep(t, g)
         end(t, g, disks["disk"], "the sleep")
         t.equal(registers.accepted, features, "features after the sleep")
         t.equal(registers.status, LIVE, "status after the sleep")
