@@ -7,7 +7,7 @@ without each of them in turn: TCP both ways and datagrams over IPv4 and IPv6, co
 packet by the card's counters, which shows who has cut it. A tunnel leaves its inner checksums to nobody.
 The module's parameters decide what is on from the start.
 
-Rows: N0 N1 N2 N6 N7 N8 N9 N10 N11 N12 N13 N14 N34 N36 N50 N51 N53 N54 N55 N56 N63
+Rows: N0 N1 N2 N6 N7 N8 N9 N10 N11 N12 N13 N14 N34 N36 N50 N51 N53 N54 N55 N56 N63 N96
 """
 
 import hashlib

@@ -7,7 +7,7 @@ mode that was set before is there afterwards. A disk that was given up before, b
 again, is still marked as failed after the sleep. When the system ends under load, the last thing that the device is told is
 to reset: it is not notified any more.
 
-Rows: T22 T30 T100 T101 T104 T106 B64 B65 H17
+Rows: T22 T30 T100 T101 T104 T106 B64 B65 H17 H35
 """
 
 import re
