@@ -26,7 +26,8 @@ class Failure(Exception):
 
 @dataclass
 class Case:
-    """A name, the function that runs it, how long it may take, and what set-up it needs beyond every case's."""
+    """A name, the function that runs it, how long it may take, what set-up it needs beyond every case's, and whether it
+    measures, so that nothing else may run beside it."""
 
     name: str
     run: object
@@ -35,6 +36,7 @@ class Case:
     rows: tuple = ()
     summary: str = ""
     setup: tuple = ()
+    alone: bool = False
 
     @property
     def file_name(self):
@@ -154,10 +156,11 @@ def load():
         summary = text.strip().splitlines()[0] if text.strip() else ""
         timeout = getattr(module, "TIMEOUT", 120)
         setup = tuple(getattr(module, "SETUP", ()))
+        alone = getattr(module, "ALONE", False)
         variants = getattr(module, "VARIANTS", None)
         if variants is None:
-            found.append(Case(stem, module.run, {}, timeout, rows, summary, setup))
+            found.append(Case(stem, module.run, {}, timeout, rows, summary, setup, alone))
             continue
         for name, parameters in variants.items():
-            found.append(Case(f"{stem}/{name}", module.run, parameters, timeout, rows, summary, setup))
+            found.append(Case(f"{stem}/{name}", module.run, parameters, timeout, rows, summary, setup, alone))
     return found

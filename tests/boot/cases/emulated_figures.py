@@ -20,6 +20,7 @@ from harness.case import LOGS
 from harness.emulator import Emulator
 
 TIMEOUT = 180
+ALONE = True
 REPETITIONS = 3
 SIZE = 128 << 20
 
