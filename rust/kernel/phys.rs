@@ -116,8 +116,20 @@ impl<E, F: FnMut(PhysRange) -> Result<(), E>> JoinRanges<F> {
     /// # Errors
     ///
     /// Returns an error of `f`.
-    #[inline]
-    pub unsafe fn add(&mut self, mut addr: u64, mut len: u32) -> Result<(), E> {
+    #[inline(always)] // Once for each piece of data: the call costs more than what it does.
+    pub unsafe fn add(&mut self, addr: u64, len: u32) -> Result<(), E> {
+        let follows = addr == self.addr.wrapping_add(self.len.into());
+        if !follows && len <= self.max && len > 0 {
+            self.flush()?;
+            (self.addr, self.len) = (addr, len);
+            return Ok(());
+        }
+        self.join(addr, len)
+    }
+
+    /// Adds what follows the run, or is too long for one range.
+    #[inline(always)] // As above.
+    fn join(&mut self, mut addr: u64, mut len: u32) -> Result<(), E> {
         while len > 0 {
             let room = self.max - self.len;
             if room == 0 || addr.wrapping_sub(self.addr) != u64::from(self.len) {

@@ -46,6 +46,7 @@ pub enum LayoutError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
     size: u16,
+    used: usize,
 }
 
 impl Layout {
@@ -62,7 +63,10 @@ impl Layout {
         if !size.is_power_of_two() {
             return Err(LayoutError::Size(size));
         }
-        Ok(Self { size })
+        let mut new = Self { size, used: 0 };
+        // The only offset that takes more than an addition: each access to the used ring needs it.
+        new.used = (new.used_event() + 2).next_multiple_of(ALIGN);
+        Ok(new)
     }
 
     /// Entries in each of the three parts.
@@ -87,7 +91,7 @@ impl Layout {
 
     /// Offset of the used ring.
     pub const fn used(self) -> usize {
-        (self.used_event() + 2).next_multiple_of(ALIGN)
+        self.used
     }
 
     /// Offset of `avail_event`, behind the used ring.

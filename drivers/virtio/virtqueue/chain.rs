@@ -57,15 +57,6 @@ enum Place<'a> {
     Table(IndirectTable<'a>),
 }
 
-/// The last descriptor of a chain so far: not written until it is known whether one follows.
-#[derive(Clone, Copy)]
-struct Pending {
-    index: u16,
-    next: u16,
-    range: PhysRange,
-    flags: u16,
-}
-
 /// A chain under construction.
 pub struct Chain<'a> {
     ring: &'a mut RingMemory,
@@ -79,7 +70,11 @@ pub struct Chain<'a> {
     limit: u16,
     /// Bytes the device may write.
     writable: u32,
-    pending: Option<Pending>,
+    /// The last descriptor so far, and its flags without the one that says that another follows.
+    last: u16,
+    flags: u16,
+    /// What the first descriptor names.
+    first: Option<PhysRange>,
 }
 
 /// A chain that stands in the ring, not yet known to the device.
@@ -111,7 +106,9 @@ impl<'a> Chain<'a> {
             room: free.min(limit),
             limit,
             writable: 0,
-            pending: None,
+            last: head,
+            flags: 0,
+            first: None,
         }
     }
 
@@ -131,7 +128,9 @@ impl<'a> Chain<'a> {
             room: limit,
             limit,
             writable: 0,
-            pending: None,
+            last: head,
+            flags: 0,
+            first: None,
         }
     }
 
@@ -207,79 +206,62 @@ impl<'a> Chain<'a> {
         })
     }
 
-    /// Takes the next descriptor for `range`, and writes the one before, which now has a next.
-    #[inline]
+    /// Writes the next descriptor, as one that another follows.
+    #[inline(always)] // Once for each kind of buffer: the call costs more than what it does.
     fn push(&mut self, range: PhysRange, flags: u16) -> Result<(), ChainError> {
-        if self.count == self.room {
-            return Err(if self.room == self.limit {
-                ChainError::TooLong
-            } else {
-                ChainError::NoSpace
-            });
+        if self.count >= self.room {
+            return Err(no_room(self.room, self.limit));
         }
-        let (index, next) = match &mut self.place {
+        self.last = match &mut self.place {
             Place::Ring { links, next } => {
                 let index = *next;
                 // The free list has at least `room` entries, so the link is there.
                 *next = *links.get(usize::from(index)).ok_or(ChainError::NoSpace)?;
-                (index, *next)
+                self.ring
+                    .write_descriptor(index, range, flags | DESC_F_NEXT, *next);
+                index
             }
-            Place::Table(_) => (self.count, self.count + 1),
+            Place::Table(table) => {
+                let next = self.count.wrapping_add(1);
+                table.write(self.count, range, flags | DESC_F_NEXT, next);
+                self.count
+            }
         };
-        if let Some(before) = self.pending {
-            self.write(before, DESC_F_NEXT);
+        if self.count == 0 {
+            self.first = Some(range);
         }
-        self.pending = Some(Pending {
-            index,
-            next,
-            range,
-            flags,
-        });
-        self.count += 1;
+        self.flags = flags;
+        // Not beyond `room`.
+        self.count = self.count.wrapping_add(1);
         Ok(())
     }
 
-    #[inline]
-    fn write(&mut self, descriptor: Pending, more: u16) {
-        let Pending {
-            index,
-            next,
-            range,
-            flags,
-        } = descriptor;
-        match &mut self.place {
-            Place::Ring { .. } => self.ring.write_descriptor(index, range, flags | more, next),
-            Place::Table(table) => table.write(index, range, flags | more, next),
-        }
-    }
-
-    /// Writes the last descriptor and, for a table, the ring's descriptor that names it.
+    /// Ends the chain at its last descriptor and, for a table, writes the ring's descriptor that
+    /// names it.
     ///
     /// # Errors
     ///
     /// [`ChainError::Empty`] when no buffer was named.
     #[inline]
     pub(super) fn finish(mut self) -> Result<Built, ChainError> {
-        let last = self.pending.ok_or(ChainError::Empty)?;
+        let first = self.first.ok_or(ChainError::Empty)?;
         let count = NonZero::new(self.count).ok_or(ChainError::Empty)?;
         let writable = self.writable;
-        match &self.place {
+        match &mut self.place {
             Place::Table(_) if count.get() == 1 => {
                 // A table of one would cost the device a second read for nothing.
-                self.ring
-                    .write_descriptor(self.head, last.range, last.flags, 0);
+                self.ring.write_descriptor(self.head, first, self.flags, 0);
             }
             Place::Table(table) => {
-                let table = table.range(count);
-                self.write(last, 0);
+                table.write_flags(self.last, self.flags);
                 self.ring
-                    .write_descriptor(self.head, table, DESC_F_INDIRECT, 0);
+                    .write_descriptor(self.head, table.range(count), DESC_F_INDIRECT, 0);
             }
             Place::Ring { .. } => {
-                self.write(last, 0);
+                self.ring.write_flags(self.last, self.flags);
                 return Ok(Built {
                     count: count.get(),
-                    last: last.index,
+                    last: self.last,
                     writable,
                 });
             }
@@ -289,5 +271,16 @@ impl<'a> Chain<'a> {
             last: self.head,
             writable,
         })
+    }
+}
+
+/// Why a chain cannot have more descriptors than the `room` there is. By value: a chain that was
+/// lent to a function would be kept in memory and not in registers.
+#[cold]
+fn no_room(room: u16, limit: u16) -> ChainError {
+    if room == limit {
+        ChainError::TooLong
+    } else {
+        ChainError::NoSpace
     }
 }

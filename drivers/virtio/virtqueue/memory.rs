@@ -47,23 +47,30 @@ pub use self::watch::{
 /// Bytes of the pages that indirect tables are packed into.
 const PAGE_BYTES: usize = 4096;
 
-/// A descriptor as it stands in memory (VIRTIO 1.3, section 2.7.5), in the guest's byte order.
+/// A descriptor as it stands in memory (VIRTIO 1.3, section 2.7.5), in the guest's byte order: two
+/// words, so that it is written with two stores.
 #[repr(C)]
 #[derive(Clone, Copy)]
 struct RawDescriptor {
     addr: u64,
-    len: u32,
-    flags: u16,
-    next: u16,
+    /// Length, flags, next.
+    rest: u64,
 }
 
+/// Offset of a descriptor's flags.
+const FLAGS_OFFSET: usize = 12;
+
 impl RawDescriptor {
+    #[inline]
     fn new(range: PhysRange, flags: u16, next: u16) -> Self {
+        let (len, flags, next) = (u64::from(range.len()), u64::from(flags), u64::from(next));
         Self {
             addr: range.addr(),
-            len: range.len(),
-            flags,
-            next,
+            rest: if cfg!(target_endian = "little") {
+                (next << 48) | (flags << 32) | len
+            } else {
+                (len << 32) | (flags << 16) | next
+            },
         }
     }
 }
@@ -190,6 +197,13 @@ impl RingMemory {
         // SAFETY: `entry` is inside the block and a multiple of 16 bytes from its page-aligned
         // start.
         unsafe { write_volatile(at, RawDescriptor::new(range, flags, next)) };
+    }
+
+    /// Writes the flags of descriptor `index` alone.
+    #[inline]
+    pub(super) fn write_flags(&mut self, index: u16, flags: u16) {
+        let offset = usize::from(index & self.mask) * DESC_BYTES + FLAGS_OFFSET;
+        self.write_word(offset, flags);
     }
 
     /// Writes entry `position` of the available ring, counted modulo 65536.
@@ -346,6 +360,20 @@ impl IndirectTable<'_> {
         unsafe {
             let at = self.start.add(usize::from(index));
             write_volatile(at, RawDescriptor::new(range, flags, next));
+        }
+    }
+
+    /// Writes the flags of descriptor `index` alone; beyond the table's end nothing is written.
+    #[inline]
+    pub(super) fn write_flags(&mut self, index: u16, flags: u16) {
+        if index >= self.entries {
+            return;
+        }
+        // SAFETY: By the type invariant the table has more than `index` descriptors, and the
+        // flags are inside of one, at an even offset.
+        unsafe {
+            let at = self.start.add(usize::from(index)).byte_add(FLAGS_OFFSET);
+            write_volatile(at.cast(), flags);
         }
     }
 

@@ -164,8 +164,9 @@ unsafe fn for_each_vec<E>(
             // SAFETY: The page belongs to the bio.
             let page = unsafe { bindings::page_to_phys(page) };
 
-            f(page + u64::from(offset) + u64::from(skip), len)?;
-            left -= len;
+            // A physical address with an offset in its memory, and a part of what is left.
+            f(page.wrapping_add((offset.wrapping_add(skip)).into()), len)?;
+            left = left.wrapping_sub(len);
             skip = 0;
             // SAFETY: At most one past the last vector.
             vec = unsafe { vec.add(1) };
