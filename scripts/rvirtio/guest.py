@@ -13,7 +13,7 @@ SOURCES = REPO / "tests" / "boot" / "guest"
 
 # Debian's programs, each with the libraries it needs; everything else is busybox.
 PROGRAMS = """dash bash fio iperf3 ethtool ip ss tc ping lspci setpci socat mke2fs e2fsck tune2fs dumpe2fs debugfs
-resize2fs blkid lsblk blkdiscard fstrim""".split()
+resize2fs blkid lsblk blkdiscard fstrim kexec""".split()
 LINKS = {"bin/sh": "dash", "sbin/mkfs.ext4": "mke2fs", "sbin/mkfs.ext3": "mke2fs", "sbin/mkfs.ext2": "mke2fs",
          "sbin/fsck.ext4": "e2fsck"}
 FILES = ["/etc/mke2fs.conf", "/usr/share/misc/pci.ids", "/etc/protocols", "/etc/services"]
