@@ -16,7 +16,8 @@ MIRROR = os.environ.get("RVIRTIO_MIRROR", "http://deb.debian.org/debian")
 TOOLCHAIN = """rustc rust-src rust-clippy rustfmt cargo bindgen clang lld llvm gcc libc6-dev make flex
 bison bc libelf-dev libssl-dev dwarves rsync xz-utils zstd kmod cpio python3 shellcheck""".split()
 # For guests: copied into the guest image with the libraries they need.
-GUEST_TOOLS = "busybox-static fio iperf3 ethtool e2fsprogs iproute2 iputils-ping pciutils socat".split()
+GUEST_TOOLS = """busybox-static fio iperf3 ethtool e2fsprogs xfsprogs btrfs-progs iproute2 iputils-ping pciutils socat
+kexec-tools""".split()
 # For the networks that tests make.
 SERVERS = ["dnsmasq-base"]
 # From backports: the kernel moves there, and QEMU goes with it.

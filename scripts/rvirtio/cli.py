@@ -56,6 +56,7 @@ def parser():
     add("--no-disk", action="store_true", help="no disk at all")
     add("--writable", action="store_true", help="let the guest write to the --disk files")
     add("--root", choices=["image"], help="image: a Debian root file system on the first disk, mounted through the driver")
+    add("--file-systems", action="store_true", help="xfs and btrfs in the guest, with their tools")
     add("--smp", type=int, default=2, metavar="N", help="processors (default 2)")
     add("--memory", default="1G", metavar="SIZE", help="memory (default 1G)")
     add("--machine", choices=["pc", "q35"], default="pc", help="machine (default pc)")
@@ -180,7 +181,7 @@ def prepare(options):
     if options.device == "emulator":
         emulated.build()
     kernel = chosen.choose(options.kernel, options.driver in ("rust", "override"))
-    image = guest.ensure(kernel)
+    image = guest.ensure(kernel, options.file_systems)
     options.disks = [Disk(existing(path), options.writable) for path in options.disk]
     if options.root:
         options.disks.insert(0, Disk(rootfs.disk(options.name), True))

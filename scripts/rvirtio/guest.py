@@ -13,39 +13,47 @@ SOURCES = REPO / "tests" / "boot" / "guest"
 
 # Debian's programs, each with the libraries it needs; everything else is busybox.
 PROGRAMS = """dash bash fio iperf3 ethtool ip ss tc ping lspci setpci socat mke2fs e2fsck tune2fs dumpe2fs debugfs
-resize2fs blkid lsblk blkdiscard fstrim""".split()
+resize2fs blkid lsblk blkdiscard fstrim kexec""".split()
 LINKS = {"bin/sh": "dash", "sbin/mkfs.ext4": "mke2fs", "sbin/mkfs.ext3": "mke2fs", "sbin/mkfs.ext2": "mke2fs",
          "sbin/fsck.ext4": "e2fsck"}
 FILES = ["/etc/mke2fs.conf", "/usr/share/misc/pci.ids", "/etc/protocols", "/etc/services"]
 
 # Of the kernel's own modules, those a guest is useful with, as far as the kernel has them.
 KERNEL_MODULES = """virtio_pci virtio_blk virtio_net virtio_rng dummy tun veth bridge 8021q macvlan vxlan
-overlay loop xfs vfat pktgen""".split()
+overlay loop vfat pktgen mq_deadline kyber_iosched""".split()
+
+# More programs and modules, 20 MB, which a guest without need of them would unpack at each boot.
+FILE_SYSTEM_PROGRAMS = "mkfs.xfs xfs_repair mkfs.btrfs btrfs".split()
+FILE_SYSTEM_MODULES = "xfs btrfs".split()
 
 
-def ensure(kernel):
-    """The initramfs for a chosen kernel."""
+def ensure(kernel, file_systems=False):
+    """The initramfs for a chosen kernel; with xfs and btrfs, if they are wanted."""
+    programs = PROGRAMS + FILE_SYSTEM_PROGRAMS * file_systems
+    modules = KERNEL_MODULES + FILE_SYSTEM_MODULES * file_systems
+    more = "-file-systems" if file_systems else ""
     with steps.locked("guest image"):
-        return _ensure_image(kernel, _ensure_base())
+        base = _ensure_base(GUEST / f"base{more}.cpio", programs)
+        ours = "" if kernel.ours else "-without-ours"
+        return _ensure_image(GUEST / f"{kernel.name}{ours}{more}.cpio", kernel, base, modules)
 
 
-def _ensure_base():
-    base = GUEST / "base.cpio"
+def _ensure_base(base, programs):
     sources = sorted(path for path in SOURCES.rglob("*") if path.is_file())
-    wanted = steps.key(steps.stamp_of(ROOT).read_text(), *PROGRAMS, *FILES, *LINKS.items(),
+    wanted = steps.key(steps.stamp_of(ROOT).read_text(), *programs, *FILES, *LINKS.items(),
                        pathlib.Path(__file__), *sources)
     if not steps.is_current(base, wanted):
         with steps.step("guest image: tools"), steps.making(base, wanted) as fresh:
-            _write_base(fresh)
+            _write_base(fresh, programs)
     return base
 
 
-def _write_base(path):
+def _write_base(path, programs):
     script = """
         for program in "$@"; do command -v "$program" || echo "missing $program"; done
         for program in "$@"; do ldd "$(command -v "$program")"; done | grep -o '/[^ ]*' | sort -u
     """
-    named = steps.ask_root(["sh", "-c", script, "sh", *PROGRAMS]).split("\n")
+    named = steps.ask_root(["sh", "-c", script, "sh", *programs]).split("\n")
     missing = [line for line in named if line.startswith("missing ")]
     if missing:
         raise Fail(f"the build root lacks {', '.join(line.split()[1] for line in missing)}: run make distclean")
@@ -80,13 +88,12 @@ def _merged(name):
     return re.sub(r"^/(bin|sbin|lib|lib64)/", r"/usr/\1/", name)
 
 
-def _ensure_image(kernel, base):
-    image = GUEST / (f"{kernel.name}.cpio" if kernel.ours else f"{kernel.name}-without-ours.cpio")
+def _ensure_image(image, kernel, base, modules):
     ours = sorted(kernel.ours.rglob("*.ko")) if kernel.ours else []
-    wanted = steps.key("stripped", steps.stamp_of(base).read_text(), kernel.identity, *KERNEL_MODULES, *ours)
+    wanted = steps.key("stripped", steps.stamp_of(base).read_text(), kernel.identity, *modules, *ours)
     if not steps.is_current(image, wanted):
         with steps.step(f"guest image: modules for {kernel.release}"), steps.making(image, wanted) as fresh:
-            staged = _stage_modules(kernel, ours)
+            staged = _stage_modules(kernel, modules, ours)
             shutil.copyfile(base, fresh)
             with open(fresh, "ab") as out:
                 append(out, staged)
@@ -101,14 +108,14 @@ def append(out, tree):
         archive.tree("", tree)
 
 
-def _stage_modules(kernel, ours):
+def _stage_modules(kernel, modules, ours):
     """A folder with the chosen modules, unpacked, and the indices modprobe reads."""
     staged = GUEST / ".modules"
     steps.remove(staged)
     target = staged / "usr" / "lib" / "modules" / kernel.release
     target.mkdir(parents=True)
     names = ("modules.builtin", "modules.builtin.modinfo", "modules.order")
-    for name in [*_with_dependencies(kernel.modules, KERNEL_MODULES), *names] if kernel.modules else []:
+    for name in [*_with_dependencies(kernel.modules, modules), *names] if kernel.modules else []:
         if (kernel.modules / name).exists():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(kernel.modules / name, target / name)

@@ -264,11 +264,36 @@ class Guest:
         if bad:
             raise GuestError(f"the guest's log says: {bad}")
 
-    def cut_power(self):
-        """Ends QEMU from one moment to the next: nothing of it gets to finish anything. The case is done with the guest."""
+    def _qemu(self):
+        """QEMU's process id."""
         for pid in _descendants(self.process.pid):
             if Path(f"/proc/{pid}/comm").read_text(encoding="ascii").startswith("qemu-system"):
-                os.kill(pid, signal.SIGKILL)
+                return pid
+        raise GuestError("QEMU does not run")
+
+    def booted_from(self):
+        """The kernel's image and the initramfs that QEMU was given."""
+        words = Path(f"/proc/{self._qemu()}/cmdline").read_text(encoding="utf-8").split("\0")
+        return [Path(words[words.index(option) + 1]) for option in ("-kernel", "-initrd")]
+
+    def boots_anew(self, seconds):
+        """Waits for another kernel in the same QEMU, whose agent greets."""
+        if self._line(seconds) != "ready":
+            raise GuestError("the other kernel's agent did not greet")
+
+    def resumes(self, other):
+        """The guest is from now on what another one was, which waits for an answer still."""
+        self._number = other._number
+
+    def switches_off(self, seconds):
+        """Waits for the guest to switch itself off. The case is done with the guest."""
+        if not self._wait(seconds):
+            raise GuestError(f"the guest did not switch itself off within {seconds} s")
+        self._off = True
+
+    def cut_power(self):
+        """Ends QEMU from one moment to the next: nothing of it gets to finish anything. The case is done with the guest."""
+        os.kill(self._qemu(), signal.SIGKILL)
         if not self._wait(30):
             raise GuestError("the run command did not end with QEMU")
         self._off = True

@@ -10,35 +10,13 @@ to reset: it is not notified any more.
 Rows: T22 T30 T100 T101 T104 T106 B64 B65 H17 H35
 """
 
-import re
-
-from harness import devices, power
+from harness import devices, power, told
+from harness.load import begin, end
 from harness.registers import Registers
 
 TIMEOUT = 600
 RESETS = 10
 LIVE, FAILED = 7, 0x83
-EVENTS = ("virtio_set_status", "virtio_queue_notify")
-
-FIO = ("fio --name=load --filename=/dev/{disk} --size=4M --rw=randwrite --bs=4k --direct=1 --ioengine=libaio "
-       "--iodepth=16 --verify=crc32c --verify_fatal=1 --output=/tmp/fio-{disk}")
-
-
-def begin(g, disk):
-    """Starts the verified load, again and again until it is told to end."""
-    g.sh(f"rm -f /tmp/stop /tmp/end-{disk}; (while [ ! -e /tmp/stop ] && {FIO.format(disk=disk)} >/dev/null 2>&1; do :; done; "
-         f"[ -e /tmp/stop ]; echo $? >/tmp/end-{disk}) & "
-         f"until [ $(awk '{{ print $5 }}' /sys/block/{disk}/stat) -gt 200 ]; do sleep 0.1; done", 60)
-
-
-def end(t, g, disk, what):
-    """Ends it; no round has failed."""
-    done = "awk '{ print $1 }' /sys/block/" + disk + "/stat"
-    before = int(g.sh(done))
-    g.wait(f"[ $({done}) -gt {before + 100} ] || [ -e /tmp/end-{disk} ]", 120, f"the load goes on after {what}")
-    g.sh("touch /tmp/stop")
-    g.wait(f"[ -e /tmp/end-{disk} ]", 120, "the load has ended")
-    t.equal(g.sh(f"cat /tmp/end-{disk}"), "0", f"whether the load has gone on until the end, with {what}")
 
 
 def give_up(t, g, registers):
@@ -80,13 +58,6 @@ def run(t):
         t.equal(g.sh("dmesg | grep -c 'given [u]p'; true"), "1", "disks that were given up")
 
         begin(g, disks["disk"])
-        for event in EVENTS:
-            g.trace(event, True)
-    told = [line for line in g.trace_file.read_text().splitlines() if re.search("|".join(EVENTS), line)]
-    by_device = {}
-    for line in told:
-        by_device.setdefault(re.search(r"vdev (0x\w+)", line)[1], []).append(line)
-    t.check(len(by_device) >= len(disks), "not all devices are in the trace")
-    for lines in by_device.values():
-        t.check(re.search(r"virtio_set_status .*val 0$", lines[-1]), f"the last thing a device was told: {lines[-1]}")
-    t.check(any("virtio_queue_notify" in line for line in told), "no device was notified under load")
+        told.watch(g)
+    # All but the one that was given up.
+    told.check_end(t, g, len(disks))
