@@ -21,6 +21,7 @@ use kernel::{
 
 use super::{
     hw_queue::HwQueue,
+    poll::CompletionBatch,
     request::{
         clear_payload,
         extra,
@@ -58,6 +59,13 @@ pub trait Operations: Sized + 'static {
 
     /// Tells the device what [`Operations::queue_rq`] put off.
     fn commit_rqs(data: &Self::QueueData, hw_queue: &HwQueue);
+
+    /// Looks for requests of a [polled](super::TagSetOptions::polled_queues) hardware queue that have
+    /// ended, gives them back, through `batch` at best, and returns how many that were.
+    ///
+    /// Called again and again by who waits for such a request, perhaps by several at a time, so it
+    /// does not wait and does what is to be done in bounded time.
+    fn poll(data: &Self::QueueData, hw_queue: &HwQueue, batch: &mut CompletionBatch<'_>) -> usize;
 
     /// A request that the driver was given through `hw_queue` has taken too long.
     ///
@@ -154,6 +162,23 @@ impl<T: Operations> OperationsVTable<T> {
         let (data, hw_queue) = unsafe { (Self::queue_data(hctx), HwQueue::from_raw(hctx)) };
 
         T::commit_rqs(data, hw_queue);
+    }
+
+    /// # Safety
+    ///
+    /// Only called by blk-mq, with a live hardware queue of a disk of `T`, and a batch of the caller
+    /// or null.
+    unsafe extern "C" fn poll_callback(
+        hctx: *mut bindings::blk_mq_hw_ctx,
+        iob: *mut bindings::io_comp_batch,
+    ) -> kernel::ffi::c_int {
+        // SAFETY: `hctx` is alive during the call.
+        let (data, hw_queue) = unsafe { (Self::queue_data(hctx), HwQueue::from_raw(hctx)) };
+        // SAFETY: The caller uses its batch again when this has returned.
+        let mut batch = unsafe { CompletionBatch::from_raw(iob) };
+
+        let found = T::poll(data, hw_queue, &mut batch);
+        found.try_into().unwrap_or(kernel::ffi::c_int::MAX)
     }
 
     /// # Safety
@@ -255,6 +280,7 @@ impl<T: Operations> OperationsVTable<T> {
     const VTABLE: bindings::blk_mq_ops = bindings::blk_mq_ops {
         queue_rq: Some(Self::queue_rq_callback),
         commit_rqs: Some(Self::commit_rqs_callback),
+        poll: Some(Self::poll_callback),
         complete: Some(Self::complete_callback),
         timeout: Some(Self::timeout_callback),
         init_request: Some(Self::init_request_callback),

@@ -275,16 +275,24 @@ impl Request {
     /// May be called in any context. The request ends on the CPU that submitted it, or at once.
     #[inline]
     pub fn complete(self, status: BlkStatus) {
-        let rq = self.into_raw().as_ptr();
+        let rq = self.into_completed(status).as_ptr();
 
-        // SAFETY: The handle is gone, so its invariant lets this function use the request.
-        unsafe {
-            (*extra(rq)).status = status;
-            (*extra(rq)).requeued = 0;
-        }
         // SAFETY: By the type invariant the request is started and not completed; the handle is
         // gone, so this is done once.
         unsafe { bindings::blk_mq_complete_request(rq) };
+    }
+
+    /// Gives up the handle of a request that is to be completed, with its outcome.
+    #[inline]
+    pub(super) fn into_completed(self, status: BlkStatus) -> NonNull<bindings::request> {
+        let rq = self.into_raw();
+
+        // SAFETY: The handle is gone, so its invariant lets this function use the request.
+        unsafe {
+            (*extra(rq.as_ptr())).status = status;
+            (*extra(rq.as_ptr())).requeued = 0;
+        }
+        rq
     }
 
     /// How often the request was put back with [`Request::requeue`].
