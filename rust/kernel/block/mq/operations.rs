@@ -15,6 +15,10 @@ use core::{
 use kernel::{
     error::from_result,
     prelude::*,
+    sync::atomic::{
+        Acquire,
+        Atomic, //
+    },
     types::Opaque,
     ModuleMetadata, //
 };
@@ -204,6 +208,12 @@ impl<T: Operations> OperationsVTable<T> {
             let hctx = (*rq).mq_hctx;
             (Self::queue_data(hctx), HwQueue::from_raw(hctx))
         };
+        // SAFETY: The request is of a tag set of ours. The flag is meant to be shared.
+        if cfg!(CONFIG_FAIL_IO_TIMEOUT) && unsafe { (*extra(rq)).withheld.xchg(false, Acquire) } {
+            // SAFETY: The driver has given the request back, and nobody was told of it.
+            unsafe { bindings::blk_mq_complete_request(rq) };
+            return bindings::blk_eh_timer_return_BLK_EH_DONE;
+        }
         // INVARIANT: By the function's requirements.
         //
         // SAFETY: `Overdue` is a transparent wrapper.
@@ -234,6 +244,7 @@ impl<T: Operations> OperationsVTable<T> {
                 status: BlkStatus::IO_ERROR,
                 command: 0,
                 requeued: 0,
+                withheld: Atomic::new(false),
                 payload: KVec::from_elem(0, payload_bytes, GFP_KERNEL)?,
                 payload_used: 0,
             };

@@ -40,7 +40,10 @@ impl CompletionBatch<'_> {
     /// batch, or at once if that cannot be.
     #[inline]
     pub fn complete(&mut self, request: Request, status: BlkStatus) {
-        let rq = request.into_completed(status).as_ptr();
+        let Some(rq) = request.into_completed(status) else {
+            return;
+        };
+        let rq = rq.as_ptr();
 
         // SAFETY: The handle is gone, so its invariant lets this function complete the request,
         // which is done once: here or, when this returns true, on another CPU.
