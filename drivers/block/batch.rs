@@ -4,6 +4,7 @@
 
 use crate::kernel_ext::block::mq::{
     BlkStatus,
+    CompletionBatch,
     Request, //
 };
 
@@ -26,8 +27,8 @@ impl Batch {
     }
 
     #[inline]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.len == 0
+    pub(crate) fn len(&self) -> usize {
+        self.len
     }
 
     #[inline]
@@ -52,11 +53,23 @@ impl Batch {
         }
     }
 
+    /// Completes the requests, each by itself.
     #[inline]
     pub(crate) fn complete(&mut self) {
+        self.for_each(Request::complete);
+    }
+
+    /// Completes the requests together with others that their poller finds.
+    #[inline]
+    pub(crate) fn complete_with(&mut self, others: &mut CompletionBatch<'_>) {
+        self.for_each(|request, status| others.complete(request, status));
+    }
+
+    #[inline]
+    fn for_each(&mut self, mut complete: impl FnMut(Request, BlkStatus)) {
         for place in self.requests.iter_mut().take(self.len) {
             if let Some((request, status)) = place.take() {
-                request.complete(status);
+                complete(request, status);
             }
         }
     }

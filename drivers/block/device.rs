@@ -100,6 +100,7 @@ impl Block {
         let index = Index::take()?;
         let live = bring_up(pdev, &wanted, |session| Queues::new(pdev, session))?;
         let queues = live.events().clone();
+        queues.announce_polled();
         let settings = Reader {
             pdev,
             features: live.features(),
@@ -228,8 +229,10 @@ fn new_disk(
     settings: &Settings,
     index: &Index,
 ) -> Result<NewDisk<Queues>> {
+    let division = queues.division();
     let options = TagSetOptions {
-        hw_queues: u32::try_from(queues.len())?,
+        hw_queues: division.total().into(),
+        polled_queues: division.polled.into(),
         depth: queues.depth().into(),
         reserved: RESERVED,
         timeout: crate::module_parameters::timeout.value(),

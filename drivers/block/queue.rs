@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The way of a request through a virtqueue: in from the block layer, out in the interrupt.
+//! The way of a request through a virtqueue: in from the block layer, out in the interrupt or when
+//! it is polled for.
 //!
 //! Each hardware queue of the block layer has a virtqueue, a lock and frames of its own; the
 //! queues share nothing that is written. The lock is held while descriptors are written or used
@@ -18,6 +19,7 @@ use crate::{
     batch::Batch,
     kernel_ext::block::mq::{
         BlkStatus,
+        CompletionBatch,
         HwQueue,
         Refusal,
         Request, //
@@ -41,6 +43,7 @@ use crate::{
         transport::Quiesced,
         virtqueue::{
             AddReason,
+            Progress,
             Violation,
             Virtqueue, //
         },
@@ -53,11 +56,15 @@ pub(crate) struct Queue {
     #[pin]
     ring: SpinLockIrq<Ring>,
     notifier: Notifier,
+    /// Whether there is something to take, as far as can be told without the lock.
+    progress: Progress,
 }
 
 /// What a queue's lock protects.
 struct Ring {
     virtqueue: Virtqueue<Token>,
+    /// Interrupts are never wanted.
+    polled: bool,
     /// The frames that are not in the virtqueue, by the tag of the requests they are for.
     frames: KVVec<Option<Frame>>,
     /// The block layer was told to stop, for want of descriptors.
@@ -72,6 +79,16 @@ struct Ring {
     given_up: bool,
 }
 
+/// What was taken from a queue.
+struct Taken {
+    /// Requests.
+    count: usize,
+    /// There may be more.
+    more: bool,
+    /// Requests that the ring holds at most.
+    ring_size: usize,
+}
+
 /// Why a request is not in the virtqueue.
 enum NotAdded {
     /// It does not fit now; others are in flight.
@@ -83,18 +100,26 @@ enum NotAdded {
 }
 
 impl Queue {
-    /// Creates the queue, for chains of at most `indirect` descriptors in indirect tables.
-    pub(crate) fn new(session: &Session<'_>, index: u16, indirect: u16) -> Result<Pin<KBox<Self>>> {
+    /// Creates the queue, for chains of at most `indirect` descriptors in indirect tables. One that
+    /// is polled has no interrupt.
+    pub(crate) fn new(
+        session: &Session<'_>,
+        index: u16,
+        indirect: u16,
+        polled: bool,
+    ) -> Result<Pin<KBox<Self>>> {
         let options = QueueOptions {
-            name: QueueName::numbered("req", index),
-            callback: true,
+            name: QueueName::numbered(if polled { "req_poll" } else { "req" }, index),
+            callback: !polled,
             indirect,
         };
         let virtqueue = session.virtqueue(index, &options)?;
         let frames = Frame::table(virtqueue.size().into())?;
+        let progress = virtqueue.progress();
         let init = pin_init!(Self {
             ring <- new_spinlock_irq!(Ring {
                 virtqueue,
+                polled,
                 frames,
                 stopped: false,
                 reported: false,
@@ -103,6 +128,7 @@ impl Queue {
                 given_up: false,
             }),
             notifier: session.notifier(index),
+            progress,
         });
         KBox::pin_init(init, GFP_KERNEL)
     }
@@ -213,21 +239,55 @@ impl Queue {
     pub(crate) fn drain(&self, broke: impl Fn(Violation)) -> bool {
         let mut any = false;
         loop {
-            let mut done = Batch::new();
-            let mut ring = self.ring.lock();
-            let more = ring.take_used(&mut done);
-            ring.restart(&done);
-            let violation = ring.take_violation();
-            drop(ring);
-
-            any |= !done.is_empty();
-            done.complete();
-            if let Some(violation) = violation {
-                broke(violation);
-            }
-            if !more {
+            let taken = self.take(Batch::complete, &broke);
+            any |= taken.count > 0;
+            if !taken.more {
                 return any;
             }
+        }
+    }
+
+    /// Completes what the device has used, up to what the ring holds, together with what else the
+    /// poller finds; returns how many requests that was.
+    ///
+    /// `broke` is as in [`Self::drain`]. A poller that comes in vain takes no lock.
+    pub(crate) fn poll(
+        &self,
+        others: &mut CompletionBatch<'_>,
+        broke: impl Fn(Violation),
+    ) -> usize {
+        let mut count = 0;
+        while self.progress.more_used() {
+            let taken = self.take(|done| done.complete_with(others), &broke);
+            count += taken.count;
+            // However fast the device is, and whatever it says.
+            if !taken.more || count >= taken.ring_size {
+                break;
+            }
+        }
+        count
+    }
+
+    /// Takes what the device has used, as much as a batch holds, and has `complete` complete it.
+    #[inline]
+    fn take(&self, complete: impl FnOnce(&mut Batch), broke: impl Fn(Violation)) -> Taken {
+        let mut done = Batch::new();
+        let mut ring = self.ring.lock();
+        let more = ring.take_used(&mut done);
+        let ring_size = ring.virtqueue.size().into();
+        ring.restart(&done);
+        let violation = ring.take_violation();
+        drop(ring);
+
+        let count = done.len();
+        complete(&mut done);
+        if let Some(violation) = violation {
+            broke(violation);
+        }
+        Taken {
+            count,
+            more,
+            ring_size,
         }
     }
 
@@ -295,13 +355,13 @@ impl Ring {
     }
 
     /// Takes what the device has used, as much as a batch holds; returns whether there may be
-    /// more. Interrupts are enabled when there is not.
+    /// more. Interrupts are enabled when there is not, unless the queue is polled.
     #[inline]
     fn take_used(&mut self, done: &mut Batch) -> bool {
         self.virtqueue.disable_cb();
         while !done.is_full() {
             let Some(used) = self.virtqueue.pop() else {
-                return !self.virtqueue.enable_cb();
+                return !self.polled && !self.virtqueue.enable_cb();
             };
             self.progress = true;
             let status = request::result(&used, &mut self.lengths);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! All queues of a device: what the block layer and the interrupt handlers share.
+//!
+//! The last ones may be polled: they have no interrupt, and take requests that somebody waits for in
+//! a loop.
 
 use kernel::{
     cpu, pci,
@@ -28,6 +31,7 @@ use crate::{
     kernel_ext::{
         block::mq::{
             BlkStatus,
+            CompletionBatch,
             HwQueue,
             Operations,
             Overdue,
@@ -36,6 +40,7 @@ use crate::{
         },
         workqueue::Deferred, //
     },
+    module_parameters,
     queue::Queue,
     rescue::Rescue,
     resize::Resize,
@@ -43,6 +48,7 @@ use crate::{
         core::{
             blk::{
                 config,
+                division::Division,
                 F_CONFIG_WCE,
                 F_MQ, //
             },
@@ -77,6 +83,7 @@ pub(crate) struct Queues {
     features: Features,
     config: Config,
     queues: KVec<Pin<KBox<Queue>>>,
+    division: Division,
     chain_limit: u16,
     depth: u16,
     /// A request takes too long.
@@ -97,6 +104,7 @@ impl Queues {
     /// `EINVAL` if the device has no queue, or one that is too small for a request.
     pub(crate) fn new(pdev: &pci::Device, session: &Session<'_>) -> Result<Arc<Self>> {
         let count = Self::count(pdev, session)?;
+        let division = Division::new(count, module_parameters::poll_queues.value());
         let indirect = segments(session.features(), &session.config())
             .saturating_add(FRAME_DESCRIPTORS)
             .min(MOST_INDIRECT);
@@ -105,6 +113,7 @@ impl Queues {
             features: session.features(),
             config: session.config(),
             queues: KVec::with_capacity(count.into(), GFP_KERNEL)?,
+            division,
             chain_limit: u16::MAX,
             depth: u16::MAX,
             overdue: Atomic::new(false),
@@ -114,7 +123,7 @@ impl Queues {
         };
 
         for index in 0..count {
-            let queue = Queue::new(session, index, indirect)?;
+            let queue = Queue::new(session, index, indirect, division.is_polled(index))?;
             new.chain_limit = new.chain_limit.min(queue.chain_limit());
             new.depth = new.depth.min(depth(session, queue.size()));
             new.queues.push(queue, GFP_KERNEL)?;
@@ -142,7 +151,7 @@ impl Queues {
             return Err(EINVAL);
         }
         let cpus = u16::try_from(cpu::nr_cpu_ids()).unwrap_or(u16::MAX);
-        let allowed = parameter(crate::module_parameters::num_request_queues.value());
+        let allowed = parameter(module_parameters::num_request_queues.value());
         Ok(offered.min(cpus).min(allowed))
     }
 
@@ -156,9 +165,30 @@ impl Queues {
         &self.config
     }
 
-    /// The number of queues.
-    pub(crate) fn len(&self) -> usize {
-        self.queues.len()
+    /// The queues of each kind.
+    pub(crate) fn division(&self) -> Division {
+        self.division
+    }
+
+    /// Says how many queues are polled, if any was to be.
+    pub(crate) fn announce_polled(&self) {
+        let (wanted, polled) = (module_parameters::poll_queues.value(), self.division.polled);
+        if u32::from(polled) != wanted {
+            dev_warn!(
+                self.pdev,
+                "{} polled queues of {}, not {}: one interrupts at least\n",
+                polled,
+                self.division.total(),
+                wanted
+            );
+        } else if polled > 0 {
+            dev_info!(
+                self.pdev,
+                "{} polled queues of {}\n",
+                polled,
+                self.division.total()
+            );
+        }
     }
 
     /// Most descriptors of a request, header and status included.
@@ -176,6 +206,11 @@ impl Queues {
     fn queue(&self, hw_queue: &HwQueue) -> Option<&Queue> {
         let index = usize::try_from(hw_queue.index()).ok()?;
         Some(self.queues.get(index)?)
+    }
+
+    /// The queue of a hardware queue broke.
+    fn broke_at(&self, hw_queue: &HwQueue, violation: Violation) {
+        self.broke(number(hw_queue), violation);
     }
 
     /// Sets what to do when the device stops working from now on.
@@ -317,15 +352,23 @@ impl Operations for Queues {
         }
     }
 
-    /// If only the interrupt is missing, nothing else has to be done.
+    #[inline]
+    fn poll(queues: &Self, hw_queue: &HwQueue, batch: &mut CompletionBatch<'_>) -> usize {
+        match queues.queue(hw_queue) {
+            Some(queue) => queue.poll(batch, |violation| queues.broke_at(hw_queue, violation)),
+            None => 0,
+        }
+    }
+
+    /// If only the interrupt is missing, or whoever was to poll, nothing else has to be done.
     fn timed_out(queues: &Self, hw_queue: &HwQueue, request: &Overdue) {
         let Some(queue) = queues.queue(hw_queue) else {
             return;
         };
-        let index = u16::try_from(hw_queue.index()).unwrap_or(u16::MAX);
-        let found = queue.drain(|violation| queues.broke(index, violation));
+        let found = queue.drain(|violation| queues.broke_at(hw_queue, violation));
         if request.has_ended() {
-            if found {
+            let index = number(hw_queue);
+            if found && !queues.division.is_polled(index) {
                 dev_warn!(queues.pdev, "queue {} has lost an interrupt\n", index);
             }
             return;
@@ -352,6 +395,11 @@ impl Events for Queues {
     }
 }
 
+/// The number of a hardware queue's virtqueue.
+fn number(hw_queue: &HwQueue) -> u16 {
+    u16::try_from(hw_queue.index()).unwrap_or(u16::MAX)
+}
+
 /// Requests that a ring of `size` descriptors can have in flight: each takes one of them with an
 /// indirect table, and at least two without. The module's parameter may allow fewer.
 fn depth(session: &Session<'_>, size: u16) -> u16 {
@@ -360,7 +408,7 @@ fn depth(session: &Session<'_>, size: u16) -> u16 {
     } else {
         size / 2
     };
-    room.min(parameter(crate::module_parameters::queue_depth.value()).max(LEAST_DEPTH))
+    room.min(parameter(module_parameters::queue_depth.value()).max(LEAST_DEPTH))
 }
 
 /// A limit that was set for the module, where 0 is none.

@@ -43,6 +43,10 @@ kernel::prelude::module! {
             default: 0,
             description: "Most request queues of a disk; 0 for one each CPU",
         },
+        poll_queues: u32 {
+            default: 0,
+            description: "How many of a disk's request queues are polled and do not interrupt",
+        },
         disable_features: u32 {
             default: 0,
             description: "Feature bits that are not used, though offered; a mask",

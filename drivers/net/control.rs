@@ -166,10 +166,9 @@ impl Control {
     pub(crate) fn new(
         dev: Arc<NetDevice>,
         link: Arc<Link>,
-        mut vq: Virtqueue<Request>,
+        vq: Virtqueue<Request>,
         notifier: Notifier,
     ) -> Result<Arc<Self>> {
-        vq.disable_cb();
         let state = State {
             vq,
             idle: Some(Request::new()?),

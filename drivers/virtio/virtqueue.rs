@@ -390,8 +390,12 @@ impl<T: Buffers> Virtqueue<T> {
         let counts = self.ring.counts();
         counts.taken.set(self.last_used);
         counts.used.inc();
-        if self.callbacks && self.event_idx {
-            self.arm(self.last_used);
+        if self.event_idx {
+            if self.callbacks {
+                self.arm(self.last_used);
+            } else {
+                self.stay_disarmed();
+            }
         }
         Ok(Used {
             token: flight.token,

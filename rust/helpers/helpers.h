@@ -13,11 +13,16 @@
 #include <linux/cc_platform.h>
 #include <linux/types.h>
 
+struct io_comp_batch;
 struct page;
 struct pci_dev;
+struct request;
 struct request_queue;
 
 /* block.c */
+bool rust_helper_blk_mq_add_to_batch(struct request *rq, struct io_comp_batch *iob, bool is_error,
+				     void (*complete)(struct io_comp_batch *));
+bool rust_helper_blk_should_fake_timeout(struct request_queue *q);
 struct queue_limits rust_helper_queue_limits_start_update(struct request_queue *q);
 
 /* mm.c */

@@ -4,6 +4,9 @@
 
 use super::features::Features;
 
+#[path = "blk/division.rs"]
+pub mod division;
+
 /// Bytes of a sector, the unit of every sector number on the wire.
 pub const SECTOR_BYTES: u32 = 512;
 

@@ -46,7 +46,8 @@ use crate::virtio::{
 pub struct QueueOptions {
     /// Its part of the name of an interrupt vector.
     pub name: QueueName,
-    /// Whether its interrupts are wanted.
+    /// Whether its interrupts are wanted. If not, the queue has no vector, and the device is asked
+    /// for none.
     pub callback: bool,
     /// Most descriptors of an indirect chain, if INDIRECT_DESC is negotiated; 0 for none.
     pub indirect: u16,
@@ -146,7 +147,7 @@ impl<'a> Session<'a> {
                 0
             },
         };
-        let queue = Virtqueue::new(&parameters, self.memory.clone())
+        let mut queue = Virtqueue::new(&parameters, self.memory.clone())
             .map_err(|error| self.report(index, error))?;
         let pfn = queue
             .pfn()
@@ -155,6 +156,7 @@ impl<'a> Session<'a> {
         let interrupts = if options.callback {
             Some(Arc::new(QueueInterrupts::default(), GFP_KERNEL)?)
         } else {
+            queue.disable_cb();
             None
         };
         let mut queues = self.queues.take();

@@ -25,6 +25,16 @@ impl<T: Buffers> Virtqueue<T> {
         full_barrier();
     }
 
+    /// Keeps `used_event` from being passed while no interrupts are wanted, however long that is:
+    /// the indices come round to it after 65536 entries. Called for each entry that is taken.
+    #[inline]
+    pub(super) fn stay_disarmed(&mut self) {
+        // Before the device, which is ahead by a ring at most, has come to a whole turn.
+        if self.last_used % (1 << 14) == 0 {
+            self.ring.write_used_event(self.last_used.wrapping_sub(1));
+        }
+    }
+
     /// Asks the device for no more interrupts. One that is under way may still come.
     #[inline]
     pub fn disable_cb(&mut self) {
@@ -34,8 +44,9 @@ impl<T: Buffers> Virtqueue<T> {
         if !self.event_idx {
             self.ring.write_avail_flags(AVAIL_F_NO_INTERRUPT);
         } else if self.ring.read_used_idx() == self.last_used {
-            // An entry that was used already: not passed again for a whole turn of the index. If
-            // the device has used more, it has passed the armed entry and nothing is to be done.
+            // An entry that was used already: not passed again for a whole turn of the index, and
+            // moved on before that. If the device has used more, it has passed the armed entry and
+            // nothing is to be done.
             self.ring.write_used_event(self.last_used.wrapping_sub(1));
         }
     }

@@ -13,7 +13,7 @@
 //! request. Who has the handle has the request: the block layer waits for it. The handle ends in
 //! one of four ways:
 //!
-//! - [`Request::complete`] gives the request back with its outcome;
+//! - [`Request::complete`] or [`CompletionBatch::complete`] gives the request back with its outcome;
 //! - [`Request::requeue`] puts it back to be offered again, as if it were new;
 //! - returned from `queue_rq` in a [`Refusal`], the block layer will offer the request again;
 //! - dropped, the request fails as an I/O error. No request is ever lost.
@@ -30,6 +30,7 @@ mod geometry;
 mod hw_queue;
 mod limits;
 mod operations;
+mod poll;
 mod request;
 mod status;
 mod tag_set;
@@ -58,6 +59,7 @@ pub use self::{
         Overdue,
         Refusal, //
     },
+    poll::CompletionBatch,
     request::{
         Op,
         Request,

@@ -72,7 +72,8 @@ fn while_callbacks_are_off_the_device_never_interrupts() {
         use_all(&mut pair);
         assert!(pair.device.wants_interrupt());
         pair.queue.disable_cb();
-        for _ in 0..20_000 {
+        // More than twice round the indices.
+        for _ in 0..50_000 {
             while pair.queue.pop().is_some() {}
             add(&mut pair, 3);
             let _ = pair.queue.kick_prepare();

@@ -15,12 +15,17 @@ use core::{
 use kernel::{
     error::from_result,
     prelude::*,
+    sync::atomic::{
+        Acquire,
+        Atomic, //
+    },
     types::Opaque,
     ModuleMetadata, //
 };
 
 use super::{
     hw_queue::HwQueue,
+    poll::CompletionBatch,
     request::{
         clear_payload,
         extra,
@@ -58,6 +63,13 @@ pub trait Operations: Sized + 'static {
 
     /// Tells the device what [`Operations::queue_rq`] put off.
     fn commit_rqs(data: &Self::QueueData, hw_queue: &HwQueue);
+
+    /// Looks for requests of a [polled](super::TagSetOptions::polled_queues) hardware queue that have
+    /// ended, gives them back, through `batch` at best, and returns how many that were.
+    ///
+    /// Called again and again by who waits for such a request, perhaps by several at a time, so it
+    /// does not wait and does what is to be done in bounded time.
+    fn poll(data: &Self::QueueData, hw_queue: &HwQueue, batch: &mut CompletionBatch<'_>) -> usize;
 
     /// A request that the driver was given through `hw_queue` has taken too long.
     ///
@@ -158,6 +170,23 @@ impl<T: Operations> OperationsVTable<T> {
 
     /// # Safety
     ///
+    /// Only called by blk-mq, with a live hardware queue of a disk of `T`, and a batch of the caller
+    /// or null.
+    unsafe extern "C" fn poll_callback(
+        hctx: *mut bindings::blk_mq_hw_ctx,
+        iob: *mut bindings::io_comp_batch,
+    ) -> kernel::ffi::c_int {
+        // SAFETY: `hctx` is alive during the call.
+        let (data, hw_queue) = unsafe { (Self::queue_data(hctx), HwQueue::from_raw(hctx)) };
+        // SAFETY: The caller uses its batch again when this has returned.
+        let mut batch = unsafe { CompletionBatch::from_raw(iob) };
+
+        let found = T::poll(data, hw_queue, &mut batch);
+        found.try_into().unwrap_or(kernel::ffi::c_int::MAX)
+    }
+
+    /// # Safety
+    ///
     /// Only called by blk-mq, with a request that [`Request::complete`] gave back.
     unsafe extern "C" fn complete_callback(rq: *mut bindings::request) {
         // SAFETY: The request is of a tag set of ours, and `complete()` set the status.
@@ -179,6 +208,12 @@ impl<T: Operations> OperationsVTable<T> {
             let hctx = (*rq).mq_hctx;
             (Self::queue_data(hctx), HwQueue::from_raw(hctx))
         };
+        // SAFETY: The request is of a tag set of ours. The flag is meant to be shared.
+        if cfg!(CONFIG_FAIL_IO_TIMEOUT) && unsafe { (*extra(rq)).withheld.xchg(false, Acquire) } {
+            // SAFETY: The driver has given the request back, and nobody was told of it.
+            unsafe { bindings::blk_mq_complete_request(rq) };
+            return bindings::blk_eh_timer_return_BLK_EH_DONE;
+        }
         // INVARIANT: By the function's requirements.
         //
         // SAFETY: `Overdue` is a transparent wrapper.
@@ -209,6 +244,7 @@ impl<T: Operations> OperationsVTable<T> {
                 status: BlkStatus::IO_ERROR,
                 command: 0,
                 requeued: 0,
+                withheld: Atomic::new(false),
                 payload: KVec::from_elem(0, payload_bytes, GFP_KERNEL)?,
                 payload_used: 0,
             };
@@ -255,6 +291,7 @@ impl<T: Operations> OperationsVTable<T> {
     const VTABLE: bindings::blk_mq_ops = bindings::blk_mq_ops {
         queue_rq: Some(Self::queue_rq_callback),
         commit_rqs: Some(Self::commit_rqs_callback),
+        poll: Some(Self::poll_callback),
         complete: Some(Self::complete_callback),
         timeout: Some(Self::timeout_callback),
         init_request: Some(Self::init_request_callback),

@@ -9,7 +9,13 @@ use core::{
     ptr::NonNull, //
 };
 
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::atomic::{
+        Atomic,
+        Release, //
+    }, //
+};
 
 use super::{
     data::{
@@ -64,6 +70,8 @@ pub(super) struct RequestExtra {
     pub(super) command: u32,
     /// How often the driver has put the present request back.
     pub(super) requeued: u32,
+    /// Whether the request ended and nobody was told, for a test of time-outs.
+    pub(super) withheld: Atomic<bool>,
     /// Memory for data that no bio describes. Only accessed by raw pointer: a device may be
     /// reading or writing it.
     pub(super) payload: KVec<u8>,
@@ -275,16 +283,37 @@ impl Request {
     /// May be called in any context. The request ends on the CPU that submitted it, or at once.
     #[inline]
     pub fn complete(self, status: BlkStatus) {
-        let rq = self.into_raw().as_ptr();
+        let Some(rq) = self.into_completed(status) else {
+            return;
+        };
+        // SAFETY: By the type invariant the request is started and not completed; the handle is
+        // gone, so this is done once.
+        unsafe { bindings::blk_mq_complete_request(rq.as_ptr()) };
+    }
+
+    /// Gives up the handle of a request that is to be completed, with its outcome.
+    ///
+    /// Returns [`None`] if it is to be completed when it times out: the block layer's
+    /// `fail_io_timeout`, where the kernel has it.
+    #[inline]
+    pub(super) fn into_completed(self, status: BlkStatus) -> Option<NonNull<bindings::request>> {
+        let rq = self.into_raw();
 
         // SAFETY: The handle is gone, so its invariant lets this function use the request.
         unsafe {
-            (*extra(rq)).status = status;
-            (*extra(rq)).requeued = 0;
+            (*extra(rq.as_ptr())).status = status;
+            (*extra(rq.as_ptr())).requeued = 0;
         }
-        // SAFETY: By the type invariant the request is started and not completed; the handle is
-        // gone, so this is done once.
-        unsafe { bindings::blk_mq_complete_request(rq) };
+        // SAFETY: The request and with it its queue are alive.
+        let fakes = || unsafe { bindings::blk_should_fake_timeout((*rq.as_ptr()).q) };
+        if cfg!(CONFIG_FAIL_IO_TIMEOUT) && fakes() {
+            // ORDERING: The outcome before the flag. Pairs with the time-out's exchange of it.
+            //
+            // SAFETY: As above; the time-out changes nothing else of a request that is withheld.
+            unsafe { (*extra(rq.as_ptr())).withheld.store(true, Release) };
+            return None;
+        }
+        Some(rq)
     }
 
     /// How often the request was put back with [`Request::requeue`].

@@ -41,6 +41,8 @@ use crate::kernel_ext::bindings;
 pub struct TagSetOptions {
     /// Hardware queues.
     pub hw_queues: u32,
+    /// How many of them, the last ones, are [polled](Operations::poll) and do not interrupt.
+    pub polled_queues: u32,
     /// Requests in flight in each hardware queue, `reserved` included.
     pub depth: u32,
     /// How many of `depth` are kept for [`Disk::execute_in`](super::Disk::execute_in).
@@ -51,6 +53,19 @@ pub struct TagSetOptions {
     /// 0 for never.
     pub timeout: u32,
 }
+
+/// Which CPU uses which queue: a map for each kind of queue, those of other kinds before those that
+/// are polled.
+const ALL_MAPS: u32 = POLL_MAP as u32 + 1;
+
+/// The map of requests that nothing else is said of.
+const DEFAULT_MAP: usize = bindings::hctx_type_HCTX_TYPE_DEFAULT as usize;
+
+/// The map of reads, if they have queues of their own.
+const READ_MAP: usize = bindings::hctx_type_HCTX_TYPE_READ as usize;
+
+/// The map of requests that are polled for.
+const POLL_MAP: usize = bindings::hctx_type_HCTX_TYPE_POLL as usize;
 
 /// The longest timeout, in jiffies: what is compared with it has a sign.
 const MOST_JIFFIES: u32 = i32::MAX as u32;
@@ -76,8 +91,8 @@ impl<T: Operations> Drop for Quiet<T> {
     }
 }
 
-/// The interrupt vectors of a device, one for each hardware queue, whose affinity the kernel has
-/// spread over the CPUs.
+/// The interrupt vectors of a device, one for each hardware queue that is not polled, whose affinity
+/// the kernel has spread over the CPUs.
 pub struct SpreadVectors {
     /// The device.
     pub device: ARef<Device>,
@@ -94,6 +109,8 @@ pub struct SpreadVectors {
 pub struct TagSet<T: Operations> {
     // Initialised before `inner`, whose initialisation uses it.
     vectors: Option<SpreadVectors>,
+    // As above.
+    polled_queues: u32,
     #[pin]
     inner: Opaque<bindings::blk_mq_tag_set>,
     /// Held while a request of the driver's own is executed. What it protects is one that nobody
@@ -119,10 +136,15 @@ impl<T: Operations> TagSet<T> {
     ) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             vectors,
+            polled_queues: options.polled_queues,
             inner <- Opaque::try_ffi_init(move |set: *mut bindings::blk_mq_tag_set| {
                 let new = bindings::blk_mq_tag_set {
                     ops: OperationsVTable::<T>::build(),
-                    nr_maps: 1,
+                    nr_maps: if options.polled_queues > 0 {
+                        ALL_MAPS
+                    } else {
+                        1
+                    },
                     nr_hw_queues: options.hw_queues,
                     queue_depth: options.depth,
                     reserved_tags: options.reserved,
@@ -162,14 +184,29 @@ impl<T: Operations> TagSet<T> {
     ///
     /// # Safety
     ///
-    /// `set` is the inside of a `TagSet<T>` whose `vectors` are initialised.
+    /// `set` is the inside of a `TagSet<T>` whose `vectors` and `polled_queues` are initialised.
     pub(super) unsafe fn map_queues(set: *mut bindings::blk_mq_tag_set) {
         let inner = Opaque::cast_from(set);
         // SAFETY: The caller guarantees that this is the field of a `TagSet`. The rest of it may
         // not be initialised yet, so no reference to the whole is made.
-        let vectors = unsafe { &(*kernel::container_of!(inner, Self, inner)).vectors };
-        // SAFETY: A tag set always has the first map.
-        let map = unsafe { &raw mut (*set).map[0] };
+        let (vectors, polled) = unsafe {
+            let this = kernel::container_of!(inner, Self, inner);
+            (&(*this).vectors, (*this).polled_queues)
+        };
+        // SAFETY: A tag set has room for all maps, and those that it uses have a table.
+        let map = unsafe {
+            let maps = &raw mut (*set).map;
+            let others = (*set).nr_hw_queues.saturating_sub(polled);
+            (*maps)[DEFAULT_MAP].nr_queues = others;
+            // Requests of a map without queues go by the first one.
+            (*maps)[READ_MAP].nr_queues = 0;
+            (*maps)[POLL_MAP].nr_queues = polled;
+            (*maps)[POLL_MAP].queue_offset = others;
+            if polled > 0 {
+                bindings::blk_mq_map_queues(&raw mut (*maps)[POLL_MAP]);
+            }
+            &raw mut (*maps)[DEFAULT_MAP]
+        };
 
         match vectors {
             // SAFETY: The map is valid, and the reference keeps the device so. `Device` is a
