@@ -110,8 +110,11 @@ class Conduct:
         self._accepted = access.value
 
     def _on_host_features(self, access, _following):
-        """The offer."""
-        self._offered = access.value
+        """The offer, which is nothing to write to."""
+        if access.write:
+            self._fault("H34", access, "HOST_FEATURES is read only")
+        else:
+            self._offered = access.value
 
     def _on_queue_sel(self, access, _following):
         """The selector."""

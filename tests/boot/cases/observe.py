@@ -8,7 +8,7 @@ vector, or for the line. Then drivers are taken off and bound again, four times,
 file; a file that is open keeps its module from going, and reads as an error once the driver is off. At last features are
 forced off by the module's parameter, and the disk works without them.
 
-Rows: T31 T32
+Rows: T31 T32 H34
 """
 
 from harness import devices, inspect

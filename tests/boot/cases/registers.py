@@ -9,7 +9,7 @@ again after each reset; bus mastering before DRIVER_OK; 16-bit kicks of queues t
 alone with MSI-X; MAC and capacity found at 20 or 24 as MSI-X is off or on; STATUS back at
 ACKNOWLEDGE after the unbind. Every access has the width of its register.
 
-Rows: T7 T9 T16 T17 T18 T19 T21 T24 T25 T33 T34 T35 T41 T42 T43 T49 T50 T59 T60 T61 T66 T68 T94 H36
+Rows: T7 T9 T16 T17 T18 T19 T21 T24 T25 T33 T34 T35 T41 T42 T43 T49 T50 T59 T60 T61 T66 T68 T94 H34 H36
 """
 
 from harness import devices
