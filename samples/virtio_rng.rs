@@ -5,13 +5,15 @@
 //! This is the text to read first: the smallest driver that uses everything a driver here has to
 //! know. The device has one queue and no configuration. The driver puts an empty buffer into the
 //! queue; the device fills it with random bytes, puts it back and interrupts; whoever reads
-//! `/dev/hwrng` gets the bytes, and the buffer goes into the queue again.
+//! `/dev/hwrng` gets the bytes, and the buffer goes into the queue again. While the system sleeps the
+//! device has no buffer.
 //!
 //! To make it probe: `-device virtio-rng-pci,disable-modern=on` on QEMU's command line, and no
 //! other driver bound to the device.
 
 use kernel::{
     device::Core,
+    driver,
     new_condvar,
     new_spinlock_irq,
     pci,
@@ -23,7 +25,9 @@ use kernel::{
         CondVarTimeoutResult,
         SpinLockIrq, //
     },
-    time::msecs_to_jiffies, //
+    time::msecs_to_jiffies,
+    InPlaceModule,
+    ModuleMetadata, //
 };
 
 // The shared code is compiled into each driver: the queue and the life of a device, and what the
@@ -33,7 +37,13 @@ mod kernel_ext;
 #[path = "../drivers/virtio/virtio.rs"]
 mod virtio;
 
-use kernel_ext::hw_random;
+use kernel_ext::{
+    hw_random,
+    pci::driver::{
+        Adapter,
+        Pausable, //
+    }, //
+};
 use virtio::{
     core::{
         features::{
@@ -53,6 +63,7 @@ use virtio::{
     },
     queue_name::QueueName,
     shared::Slot,
+    transport::Quiesced,
     virtqueue::{
         Buffers,
         Chain,
@@ -96,10 +107,24 @@ impl State {
     /// Puts a chunk into the queue, cleared so that no byte is ever handed out twice.
     ///
     /// Returns whether the device has to be notified, once the lock is no longer held.
+    ///
+    /// # Errors
+    ///
+    /// `EIO` if the queue takes nothing; the chunk stays with us, with no bytes in it.
     fn request(&mut self, mut chunk: Chunk) -> Result<bool> {
         chunk.bytes.write([0; CHUNK]);
-        self.queue.add(chunk).map_err(|_| EIO)?;
+        if let Err(refused) = self.queue.add(chunk) {
+            self.filled = Some((refused.token, 0));
+            return Err(EIO);
+        }
         Ok(self.queue.kick_prepare())
+    }
+
+    /// Takes the chunk back from a device that was reset.
+    fn take_back(&mut self, proof: &Quiesced) {
+        while let Some(chunk) = self.queue.take_back(proof) {
+            self.filled = Some((chunk, 0));
+        }
     }
 }
 
@@ -255,6 +280,40 @@ impl RngDevice {
     }
 }
 
+impl RngDevice {
+    /// Stops the device for a while. Readers get nothing until it proceeds.
+    fn pause(&self) -> Result {
+        let rng = self.live.events();
+        rng.state.lock().queue.break_now();
+        let proof = self.live.reset().ok_or(EBUSY)?;
+        rng.state.lock().take_back(&proof);
+        Ok(())
+    }
+
+    /// Starts the device again, whatever state it is in.
+    fn proceed(&self) -> Result {
+        let rng = self.live.events();
+        let proof = self.live.reset().ok_or(EIO)?;
+        let mut state = rng.state.lock();
+        state.take_back(&proof);
+        if !state.queue.restart(&proof) {
+            return Err(EIO);
+        }
+        let empty = state.filled.take_if(|(_, len)| *len == 0);
+        drop(state);
+
+        self.live.set_up_again(&proof).map_err(|_| EIO)?;
+        self.live.driver_ok();
+        // If there are bytes, whoever reads them asks for the next ones.
+        if let Some((chunk, _)) = empty {
+            rng.request(chunk)?;
+        }
+        // A reader may have asked before the device could hear of it.
+        rng.notifier.notify();
+        Ok(())
+    }
+}
+
 struct Driver;
 
 crate::legacy_device_table!(IDS, <Driver as pci::Driver>::IdInfo);
@@ -272,8 +331,43 @@ impl pci::Driver for Driver {
     }
 }
 
-kernel::module_pci_driver! {
-    type: Driver,
+/// The system sleeps, takes an image of its memory, resets the function, or ends: the device must
+/// not know of our memory then. This needs more than `kernel::module_pci_driver!` knows of.
+impl Pausable for Driver {
+    fn pause(device: Pin<&RngDevice>) -> Result {
+        device.pause()
+    }
+
+    fn proceed(device: Pin<&RngDevice>) {
+        if let Err(error) = device.proceed() {
+            let rng = device.live.events();
+            rng.state.lock().queue.break_now();
+            dev_err!(device.live.pdev(), "does not start again: {:?}\n", error);
+        }
+    }
+
+    fn shut_down(device: Pin<&RngDevice>) {
+        // A device that does not let go is kept from memory by nobody else.
+        let _ = device.pause();
+    }
+}
+
+#[pin_data]
+struct RngModule {
+    #[pin]
+    driver: driver::Registration<Adapter<Driver>>,
+}
+
+impl InPlaceModule for RngModule {
+    fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            driver <- driver::Registration::new(Self::NAME, module),
+        })
+    }
+}
+
+module! {
+    type: RngModule,
     name: "rvirtio_rng",
     authors: ["the rvirtio authors"],
     description: "Legacy virtio entropy device",

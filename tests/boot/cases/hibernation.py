@@ -2,11 +2,11 @@
 """The system hibernates to one of our disks while our devices are in use, and a new QEMU goes on from there.
 
 fio writes with checksums and reads back, at depth 16, on a disk with a vector for each queue and on one on the interrupt pin,
-and a card is flooded with pings.
+a card is flooded with pings, and the sample's entropy device is there.
 First there is no room for an image: devices are frozen for it and thawed again, and the load goes on. Then the image is
 written through our driver and the machine goes off; the last thing that its devices were told is to reset. In another QEMU, whose
 kernel has our devices in use, the image is read through our driver; the system is the one that was, every byte is right,
-features and cache mode are as before, and the pings go on from the address and the VLAN that the card had been told.
+features and cache mode are as before, the pings go on from the address and the VLAN that the card had been told, and random bytes come.
 
 Rows: T103 T30 T101 B64 N89 N90
 """
@@ -18,7 +18,8 @@ from harness.registers import Registers
 TIMEOUT = 600
 LIVE = 7
 LOADED = ("data", "pin")
-DEVICES = 4
+DEVICES = 5
+RANDOM = "dd if=/dev/hwrng of=/dev/null bs=4096 count=1 iflag=fullblock"
 MAC, VLAN = "52:54:00:77:00:99", 7
 
 
@@ -27,6 +28,7 @@ def machine(t):
     qemu = devices.disk("swap", t.directory / "swap.img", addr=4)
     qemu += devices.disk("data", t.directory / "data.img", addr=5)
     qemu += devices.disk("pin", t.directory / "pin.img", addr=6, vectors=0) + devices.user_net("card", addr=3)
+    qemu += ["-object", "rng-random,id=source,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=source,disable-modern=on"]
     return t.boot(args=[*devices.BARE, "--append", "hibernate=nocompress"], qemu=qemu, trace=True, seconds=150)
 
 
@@ -49,6 +51,7 @@ def no_room(t, g, disks, nic):
     for name, disk in disks.items():
         end(t, g, disk, f"hibernation that failed, on {name}")
     still_flooded(g, nic, "hibernation that failed")
+    g.sh(RANDOM, 60)
 
 
 def run(t):
@@ -91,6 +94,7 @@ def run(t):
             t.equal(registers.accepted, features[name], f"{name}: features afterwards")
             t.equal(registers.status, LIVE, f"{name}: status afterwards")
         still_flooded(second, nic, "the hibernation")
+        second.sh(RANDOM, 60)
         check_filter(t, second)
         t.equal(second.sh(f"cat /sys/block/{disks['data']}/cache_type"), "write through", "cache mode afterwards")
         second.sh(f"swapoff /dev/{swap} && disk_round_trip /dev/{swap} 4 64k", 60)
