@@ -6,7 +6,8 @@ indices of each queue are QEMU's; notifications are as many as QEMU's trace has 
 together with the suppressed ones as many as there were batches; interrupts are as many as /proc/interrupts counts for the
 vector, or for the line. Then drivers are taken off and bound again, four times, under load and under a reader of every
 file; a file that is open keeps its module from going, and reads as an error once the driver is off. At last features are
-forced off by the module's parameter, and the disk works without them.
+forced off by the module's parameter, and the disk works without them. With a vector for each queue, the kernel's events of
+requests and interrupts, as docs/observing.md shows them, are as many as debugfs counts.
 
 Rows: T31 T32 H34
 """
@@ -142,6 +143,33 @@ def stay_open(t, g):
     g.sh("rmmod rvirtio_blk")
 
 
+FOLLOW = """
+mountpoint -q /sys/kernel/tracing || mount -t tracefs none /sys/kernel/tracing
+cd /sys/kernel/tracing && echo 'name ~ "rvirtio_blk-{address}-*"' >events/irq/irq_handler_entry/filter
+for event in block/block_rq_issue block/block_rq_complete irq/irq_handler_entry; do echo 1 >events/$event/enable; done
+dd if=/dev/{disk} of=/dev/null bs=4k count={count} iflag=direct 2>/dev/null
+echo 0 >events/enable
+cat trace
+"""
+
+
+def follow(t, g, disk, count=20):
+    """The kernel's events, each a line of the trace."""
+    address = g.pci("disk")
+    shown = [inspect.show(g, "disk")]
+    trace = g.sh(FOLLOW.format(address=address, disk=disk, count=count), 60)
+    shown.append(inspect.show(g, "disk"))
+    added = [sum(inspect.fields(text)["added"] for name, text in files.items() if name.startswith("queue")) for files in shown]
+    number = g.sh(f"cat /sys/block/{disk}/dev").replace(":", ",")
+    t.equal(added[1] - added[0], count, "requests that were added")
+    for event in ("block_rq_issue", "block_rq_complete"):
+        t.equal(trace.count(f" {event}: {number} "), count, f"events {event}")
+    for name, interrupts in lines_of(shown[1]).items():
+        told = trace.count(f"name=rvirtio_blk-{address}-{name}\n")
+        t.equal(told, interrupts - lines_of(shown[0])[name], f"events irq_handler_entry of {name}")
+    t.check("irq_handler_entry" in trace, "no interrupt in the trace")
+
+
 def force_off(t, g):
     """The module's parameter."""
     off = 1 << EVENT_IDX | 1 << INDIRECT_DESC | 1 << BLK["MQ"]
@@ -178,6 +206,8 @@ def run(t, vectors):
             check_interrupts(t, device, "perqueue" if (device, mode) == ("rng", "shared") else mode, before[device], after[device])
         for device in ("disk", "nic"):
             check_notifications(t, g, device, before[device][0], after[device][0])
+        if vectors is None:
+            follow(t, g, disk)
         t.allow("I/O error, dev", "requests to a disk that lost its driver")
         come_and_go(t, g)
         stay_open(t, g)
