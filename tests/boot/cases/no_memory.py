@@ -9,14 +9,13 @@ the driver. When allocations succeed again, a ping is answered and each connecti
 Rows: N38
 """
 
-from harness import devices
+from harness import devices, failing
 from harness.peer import Peer
 
 TIMEOUT = 240
 SETUP = ("guest:kunit",)
 CONNECTIONS = 16
 AMOUNT = 256 << 10
-FAIL = "/sys/kernel/debug/fail_page_alloc"
 
 
 def run(t):
@@ -25,15 +24,7 @@ def run(t):
     with Peer() as peer, t.boot(args=args, qemu=devices.user_net("nic")) as g:
         nic = g.sh(f"nic_of {g.pci('nic')}")
         g.sh(f"user_net_up {nic}; ping -c 1 -W 5 10.0.2.2")
-        g.sh(f"""
-            [ -d {FAIL} ] || mount -t debugfs none /sys/kernel/debug
-            cd {FAIL}
-            text=$(cat /sys/module/rvirtio_net/sections/.text)
-            echo $text >require-start
-            # Modules are in the highest 2 GiB, and the shell counts with a sign.
-            printf '0xffffffff%08x' $((0x${{text#0xffffffff}} + $(cat /sys/module/rvirtio_net/coresize))) >require-end
-            echo 0 >verbose; echo 0 >min-order; echo 1 >interval; echo 1000000000 >times; echo 100 >probability
-            """)
+        failing.begin(g, "fail_page_alloc", "rvirtio_net", 100)
         g.sh(f"""
             for number in $(seq {CONNECTIONS}); do
                 {{ echo "GET {AMOUNT}"; until [ -e /tmp/go ]; do sleep 0.2; done; }} | nc 10.0.2.2 {peer.port} |
@@ -41,8 +32,7 @@ def run(t):
             done
             """)
         g.wait("! ping -c 3 -W 2 10.0.2.2", 60, "the ring runs dry")
-        t.check(int(g.sh(f"cat {FAIL}/times")) < 1000000000, "no allocation has failed")
-        g.sh(f"echo 0 >{FAIL}/probability")
+        t.check(failing.end(g, "fail_page_alloc") > 0, "no allocation has failed")
         g.wait("ping -c 1 -W 2 10.0.2.2", 30, "a ping is answered when there is memory")
         g.sh("touch /tmp/go")
         g.wait(f"[ \"$(cat /tmp/sum.* 2>/dev/null | wc -l)\" = {CONNECTIONS} ]", 60, "every connection ends")
