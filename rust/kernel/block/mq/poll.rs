@@ -50,9 +50,9 @@ impl CompletionBatch<'_> {
         if unsafe { bindings::blk_mq_complete_request_remote(rq) } {
             return;
         }
-        // SAFETY: By the type invariant the batch is null or ours. The request was completed and
-        // has not ended, which nobody but the batch does if this returns true.
         let added = status == BlkStatus::OK
+            // SAFETY: By the type invariant the batch is null or ours. The request was completed
+            // and has not ended, which nobody but the batch does if this returns true.
             && unsafe {
                 bindings::blk_mq_add_to_batch(
                     rq,
