@@ -50,18 +50,19 @@ impl CompletionBatch<'_> {
         if unsafe { bindings::blk_mq_complete_request_remote(rq) } {
             return;
         }
-        let added = status == BlkStatus::OK
+        let add = || {
             // SAFETY: By the type invariant the batch is null or ours. The request was completed
             // and has not ended, which nobody but the batch does if this returns true.
-            && unsafe {
+            unsafe {
                 bindings::blk_mq_add_to_batch(
                     rq,
                     self.0,
                     false,
                     Some(bindings::blk_mq_end_request_batch),
                 )
-            };
-        if !added {
+            }
+        };
+        if status != BlkStatus::OK || !add() {
             // SAFETY: The request was completed, and this is its end.
             unsafe { bindings::blk_mq_end_request(rq, status.as_raw()) };
         }
