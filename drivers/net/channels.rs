@@ -44,6 +44,8 @@ pub(crate) struct Channels {
     control: Option<Arc<Control>>,
     /// Pairs in use. Written under the RTNL lock and that of CPU hotplug.
     current: Atomic<u32>,
+    /// Pairs behind those that the stack does not send on: XDP does. Written under the RTNL lock.
+    extra: Atomic<u32>,
     /// What says which CPUs handle the interrupts of a pair's queues, if they have vectors of their
     /// own.
     #[pin]
@@ -57,6 +59,7 @@ impl Channels {
             dev,
             control,
             current: Atomic::new(1),
+            extra: Atomic::new(0),
             vectors <- new_mutex!(KVec::new(), "Channels::vectors"),
         });
         Arc::pin_init(init, GFP_KERNEL)
@@ -72,10 +75,22 @@ impl Channels {
         self.dev.queues()
     }
 
-    /// Pairs in use.
+    /// Pairs that the stack uses.
     pub(crate) fn current(&self) -> u16 {
         // CAST: Only numbers of 16 bits are stored.
         self.current.load(Relaxed) as u16
+    }
+
+    /// Pairs behind those, that XDP sends on.
+    pub(crate) fn extra(&self) -> u16 {
+        // CAST: As above.
+        self.extra.load(Relaxed) as u16
+    }
+
+    /// Pairs that the device uses.
+    pub(crate) fn in_use(&self) -> u16 {
+        // No more than the device has.
+        self.current().saturating_add(self.extra())
     }
 
     /// Uses as many pairs as there are CPUs, if there are as many. Called before the interface is
@@ -88,7 +103,34 @@ impl Channels {
         if self.tell(wanted).is_ok() {
             self.current.store(wanted.into(), Relaxed);
         }
-        self.dev.set_real_num_queues(self.current(), rtnl)
+        self.show(self.current(), rtnl)
+    }
+
+    /// Tells the stack how many pairs there are.
+    fn show(&self, pairs: u16, rtnl: &Rtnl<'_>) -> Result {
+        self.dev.set_real_num_queues(pairs, pairs, rtnl)
+    }
+
+    /// Uses so many pairs more, which the stack does not send on. No poll runs.
+    ///
+    /// # Errors
+    ///
+    /// See [`Self::set`]; the number of none stays as it was.
+    pub(crate) fn set_extra(&self, extra: u16, rtnl: &Rtnl<'_>) -> Result {
+        if extra == self.extra() {
+            return Ok(());
+        }
+        let current = self.current();
+        let all = current.saturating_add(extra);
+        self.dev.set_real_num_queues(current, all, rtnl)?;
+        let result = self.tell(all);
+        if result.is_ok() || extra == 0 {
+            self.extra.store(extra.into(), Relaxed);
+        }
+        if result.is_err() {
+            self.dev.set_real_num_queues(current, self.in_use(), rtnl)?;
+        }
+        result
     }
 
     /// Uses another number of pairs, while packets flow.
@@ -103,7 +145,7 @@ impl Channels {
     pub(crate) fn set(&self, wanted: u16, rtnl: &Rtnl<'_>) -> Result {
         let before = self.current();
         if wanted < before {
-            self.dev.set_real_num_queues(wanted, rtnl)?;
+            self.show(wanted, rtnl)?;
         }
         let result = self.tell(wanted);
         if result.is_ok() {
@@ -113,7 +155,7 @@ impl Channels {
             });
         }
         if result.is_err() || wanted > before {
-            self.dev.set_real_num_queues(self.current(), rtnl)?;
+            self.show(self.current(), rtnl)?;
         }
         result
     }
@@ -121,14 +163,15 @@ impl Channels {
     /// Tells a device that was reset how many pairs are in use; if it does not want to use as many,
     /// there is one.
     pub(crate) fn replay(&self, rtnl: &Rtnl<'_>) -> Result {
-        if self.tell(self.current()).is_ok() {
+        if self.tell(self.in_use()).is_ok() {
             return Ok(());
         }
         with_cpus_steady(|cpus| {
             self.current.store(1, Relaxed);
+            self.extra.store(0, Relaxed);
             self.spread(cpus);
         });
-        self.dev.set_real_num_queues(1, rtnl)
+        self.show(1, rtnl)
     }
 
     /// Tells the device how many pairs to use.

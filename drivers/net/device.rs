@@ -46,6 +46,11 @@ use crate::{
             },
             rtnl::with_rtnl,
             tx::TxQueue,
+            xdp::{
+                ACT_BASIC,
+                ACT_REDIRECT,
+                ACT_RX_SG, //
+            },
         },
         pci::driver::Pausable,
         workqueue::Deferred,
@@ -126,6 +131,7 @@ use crate::{
         },
         queue_name::QueueName,
     },
+    xdp, //
 };
 
 /// The feature bits the driver supports.
@@ -354,7 +360,13 @@ impl<'a> Builder<'a> {
         }
         let control = self.control(&dev, &link)?;
         let several = self.features.contains(F_MQ);
+        let mut transmitters = KVec::with_capacity(pairs.len(), GFP_KERNEL)?;
+        for pair in &pairs {
+            transmitters.push(pair.tx.clone(), GFP_KERNEL)?;
+        }
         let nic = Nic {
+            agreed: self.features,
+            xdp: xdp::Queues::new(transmitters)?,
             channels: Channels::new(dev.clone(), control.clone().filter(|_| several))?,
             settings: LinkSettings::new(),
             stuck: Atomic::new(0),
@@ -419,6 +431,7 @@ impl<'a> Builder<'a> {
         if let Some(mtu) = self.mtu {
             setup.set_mtu(mtu);
         }
+        setup.set_xdp_features(ACT_BASIC | ACT_REDIRECT | ACT_RX_SG);
         if self.framing.any_layout {
             // CAST: 10 or 12.
             setup.set_needed_headroom(self.framing.header_len() as u16);

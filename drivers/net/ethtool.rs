@@ -26,15 +26,16 @@ use crate::{
     },
 };
 
-/// Names and values of a receive queue. XDP, which Linux's driver has, is not there to count.
+/// Names and values of a receive queue.
 fn rx_values(pair: &Pair) -> [(&'static str, u64); 6] {
+    let stats = &pair.rx_stats;
     [
-        ("drops", pair.rx_stats.drops.get()),
-        ("xdp_packets", 0),
-        ("xdp_tx", 0),
-        ("xdp_redirects", 0),
-        ("xdp_drops", 0),
-        ("kicks", pair.rx_stats.kicks.get()),
+        ("drops", stats.drops.get()),
+        ("xdp_packets", stats.xdp_packets.get()),
+        ("xdp_tx", stats.xdp_tx.get()),
+        ("xdp_redirects", stats.xdp_redirects.get()),
+        ("xdp_drops", stats.xdp_drops.get()),
+        ("kicks", stats.kicks.get()),
     ]
 }
 
@@ -42,8 +43,8 @@ fn rx_values(pair: &Pair) -> [(&'static str, u64); 6] {
 fn tx_values(pair: &Pair) -> [(&'static str, u64); 4] {
     let stats = pair.tx.stats();
     [
-        ("xdp_tx", 0),
-        ("xdp_tx_drops", 0),
+        ("xdp_tx", stats.xdp_tx.get()),
+        ("xdp_tx_drops", stats.xdp_tx_drops.get()),
         ("kicks", stats.kicks.get()),
         ("tx_timeouts", stats.timeouts.get()),
     ]
@@ -111,7 +112,7 @@ impl Operations for Nic {
 
     fn channels(&self) -> Channels {
         Channels {
-            current: self.channels.current(),
+            current: self.channels.in_use(),
             most: self.channels.most(),
         }
     }

@@ -41,6 +41,11 @@ use crate::{
             skb::SkBuff,
             stats::LinkStats,
             tx::Transmit,
+            xdp::{
+                ExtAck,
+                Frames,
+                Program, //
+            },
         },
         workqueue::{
             Deferred,
@@ -56,10 +61,14 @@ use crate::{
         TxPoll, //
     },
     virtio::{
-        core::net::{
-            config,
-            control::MAC_ADDR_SET,
-            pairs::pair_of, //
+        core::{
+            features::Features,
+            net::{
+                config,
+                control::MAC_ADDR_SET,
+                pairs::pair_of,
+                Left, //
+            },
         },
         device::{
             Config,
@@ -68,6 +77,7 @@ use crate::{
         transport::Quiesced,
         virtqueue::Progress,
     },
+    xdp, //
 };
 
 /// A receive and a transmit queue, which share nothing with other pairs.
@@ -116,9 +126,12 @@ pub(crate) enum Address {
 /// A network interface.
 pub(crate) struct Nic {
     pub(crate) dev: Arc<NetDevice>,
+    /// The features that were agreed upon with the device.
+    pub(crate) agreed: Features,
     /// All pairs that can be used.
     pub(crate) pairs: KVec<Pair>,
     pub(crate) channels: Arc<Channels>,
+    pub(crate) xdp: Arc<xdp::Queues>,
     pub(crate) settings: LinkSettings,
     /// The device has not sent for long.
     pub(crate) stuck: Atomic<u32>,
@@ -161,12 +174,20 @@ impl Nic {
 
     /// The pairs that are in use.
     pub(crate) fn pairs_in_use(&self) -> &[Pair] {
-        let current = self.channels.current().into();
-        self.pairs.get(..current).unwrap_or_default()
+        let count = self.channels.in_use().into();
+        self.pairs.get(..count).unwrap_or_default()
     }
 
     /// Uses another number of pairs.
+    ///
+    /// # Errors
+    ///
+    /// [`EINVAL`] while a program of XDP is loaded, which has queues of its own; see
+    /// [`Channels::set`].
     pub(crate) fn use_pairs(&self, wanted: u16, rtnl: &Rtnl<'_>) -> Result {
+        if self.xdp.is_loaded() {
+            return Err(EINVAL);
+        }
         if self.dev.is_running() {
             // The poll fills the rings of those that were not in use.
             for pair in self.pairs.iter().take(wanted.into()) {
@@ -251,14 +272,25 @@ impl Nic {
     /// See [`Channels::replay`].
     pub(crate) fn replay(&self, rtnl: &Rtnl<'_>) -> Result {
         self.channels.replay(rtnl)?;
+        self.choose_lanes_again();
         let _ = self.tell_address(&self.dev.address());
-        if let Some(switch) = &self.offloads {
-            let _ = switch.tell(self.dev.features(rtnl));
-        }
+        self.tell_offloads(rtnl);
         if let Some(filter) = &self.filter {
             filter.replay();
         }
         Ok(())
+    }
+
+    /// Tells the device what is left to us. What it refuses stands in the log.
+    pub(crate) fn tell_offloads(&self, rtnl: &Rtnl<'_>) {
+        if let Some(switch) = &self.offloads {
+            let left = if self.xdp.is_loaded() {
+                Left::Nothing
+            } else {
+                Switch::left(self.dev.features(rtnl))
+            };
+            let _ = switch.tell(left);
+        }
     }
 
     /// Packets that the device has sent or handed in.
@@ -398,9 +430,24 @@ impl Operations for Nic {
 
     fn set_features(&self, current: u64, wanted: u64) -> Result {
         match &self.offloads {
-            Some(switch) => switch.set(current, wanted),
+            Some(switch) => switch.set(current, wanted, self.xdp.is_loaded()),
             None => Ok(()),
         }
+    }
+
+    fn set_xdp_program(
+        &self,
+        program: Option<Program>,
+        reason: &mut ExtAck<'_>,
+        rtnl: &Rtnl<'_>,
+    ) -> Result {
+        self.exchange_program(program, reason, rtnl)
+    }
+
+    fn xdp_xmit(&self, frames: &mut Frames<'_>) -> Result {
+        let lane = self.xdp.here(frames).ok_or(ENXIO)?;
+        lane.tx.send_frames(frames, lane.is_shared);
+        Ok(())
     }
 
     fn tx_timeout(&self, queue: u16) {
@@ -431,9 +478,12 @@ impl QueueStats for Nic {
     fn base(&self) -> (RxQueueStats, TxQueueStats) {
         let mut sum = (RxQueueStats::default(), TxQueueStats::default());
         for pair in self.pairs.iter().skip(self.pairs_in_use().len()) {
-            let (rx, tx) = (pair.rx_totals(), pair.tx_totals());
+            let rx = pair.rx_totals();
             sum.0.packets += rx.packets;
             sum.0.bytes += rx.bytes;
+        }
+        for pair in self.pairs.iter().skip(self.channels.current().into()) {
+            let tx = pair.tx_totals();
             sum.1.packets += tx.packets;
             sum.1.bytes += tx.bytes;
             sum.1.stop += tx.stop;

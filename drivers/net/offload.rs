@@ -37,6 +37,7 @@ use crate::{
             control::GUEST_OFFLOADS_SET,
             guest_offloads,
             Header,
+            Left,
             Partial,
             Protocol,
             Segments,
@@ -44,6 +45,7 @@ use crate::{
             F_CTRL_GUEST_OFFLOADS,
             F_CTRL_VLAN,
             F_GSO,
+            F_GUEST_CSUM,
             F_HOST_ECN,
             F_HOST_TSO4,
             F_HOST_TSO6,
@@ -120,7 +122,7 @@ pub(crate) struct Switch {
 impl Switch {
     /// For a device with these features; `None` if there is nothing to switch.
     pub(crate) fn new(control: Arc<Control>, agreed: Features) -> Option<Self> {
-        let any = agreed.bits() & GUEST_GSO.bits() != 0;
+        let any = agreed.bits() & F_GUEST_CSUM.with(GUEST_GSO).bits() != 0;
         (any && agreed.contains(F_CTRL_GUEST_OFFLOADS)).then_some(Self { control, agreed })
     }
 
@@ -129,22 +131,33 @@ impl Switch {
     ///
     /// # Errors
     ///
-    /// See [`Control::send`].
-    pub(crate) fn set(&self, current: u64, wanted: u64) -> Result {
+    /// `EBUSY` while packets have to be complete; see [`Control::send`].
+    pub(crate) fn set(&self, current: u64, wanted: u64, complete: bool) -> Result {
         if (current ^ wanted) & FEATURE_GRO_HW == 0 {
             return Ok(());
         }
-        self.tell(wanted)
+        if complete {
+            return Err(EBUSY);
+        }
+        self.tell(Self::left(wanted))
     }
 
-    /// Tells the device, after a reset too, what the features of the interface are.
+    /// What an interface with these features takes.
+    pub(crate) fn left(features: u64) -> Left {
+        if features & FEATURE_GRO_HW != 0 {
+            Left::All
+        } else {
+            Left::Checksums
+        }
+    }
+
+    /// Tells the device, after a reset too, what is left to us.
     ///
     /// # Errors
     ///
     /// See [`Control::send`].
-    pub(crate) fn tell(&self, wanted: u64) -> Result {
-        let large = wanted & FEATURE_GRO_HW != 0;
-        let data = guest_offloads(self.agreed, large);
+    pub(crate) fn tell(&self, left: Left) -> Result {
+        let data = guest_offloads(self.agreed, left);
         self.control.send(GUEST_OFFLOADS_SET, [&data, &[]])
     }
 }

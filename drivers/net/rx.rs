@@ -4,6 +4,7 @@
 
 mod buffers;
 mod packet;
+mod program;
 mod stock;
 
 use kernel::{
@@ -17,7 +18,10 @@ pub(crate) use self::buffers::{
     FRAME_OVERHEAD,
     GOOD_PACKET_LEN, //
 };
-use self::stock::Stock;
+use self::{
+    program::Rig,
+    stock::Stock, //
+};
 use crate::{
     framing::Framing,
     kernel_ext::net::{
@@ -29,6 +33,10 @@ use crate::{
             Polling, //
         },
         netdev::NetDevice,
+        xdp::{
+            Program,
+            RxQueue, //
+        },
     },
     link::Link,
     stats::RxStats,
@@ -39,6 +47,7 @@ use crate::{
         transport::Quiesced,
         virtqueue::Virtqueue, //
     },
+    xdp::Queues,
 };
 
 /// What a receiver is made of.
@@ -60,7 +69,11 @@ pub(crate) struct Parts {
 /// The receiving half of a queue pair; belongs to its NAPI instance.
 pub(crate) struct Receiver {
     parts: Parts,
+    /// What XDP knows of the queue. Given up before its pool.
+    queue: Arc<RxQueue>,
     stock: Stock,
+    /// A program of XDP, while one is loaded. Changes while polls are disabled.
+    rig: Option<Rig>,
     /// The break of the queue has been reported.
     reported: bool,
 }
@@ -70,11 +83,27 @@ impl Receiver {
     pub(crate) fn new(parts: Parts, napi: &Handle) -> Result<Self> {
         let size = u32::from(parts.vq.size());
         parts.stats.buffer_size.set(parts.sizing.size().into());
+        let stock = Stock::new(napi, &parts.sizing, size)?;
+        let queue = stock.register(napi, parts.pair)?;
         Ok(Self {
-            stock: Stock::new(napi, &parts.sizing, size)?,
+            queue: Arc::new(queue, GFP_KERNEL)?,
+            stock,
             parts,
+            rig: None,
             reported: false,
         })
+    }
+
+    /// Has a program look at all packets, which sends on those queues; or none.
+    pub(crate) fn set_program(&mut self, program: Option<(Program, Arc<Queues>)>) {
+        let Parts { sizing, stats, .. } = &mut self.parts;
+        sizing.set_for_program(program.is_some());
+        stats.buffer_size.set(sizing.size().into());
+        self.rig = program.map(|(program, sends_on)| Rig {
+            program,
+            sends_on,
+            queue: self.queue.clone(),
+        });
     }
 
     /// Puts buffers into the ring as long as it has room, and tells the device.
@@ -97,6 +126,20 @@ impl Receiver {
             self.parts.stats.kicks.inc();
         }
         enough
+    }
+
+    /// Hands what the device has received to the stack, as far as the poll's budget goes.
+    #[inline]
+    fn receive_all(&mut self, poll: &Polling<'_>) -> u32 {
+        let mut done = 0;
+        while done < poll.budget() {
+            let Some(used) = self.parts.vq.pop() else {
+                break;
+            };
+            done += 1;
+            self.receive(used, poll);
+        }
+        done
     }
 
     /// Whether the queue is broken; the first time it is seen, the stack and the log are told.
@@ -138,14 +181,14 @@ impl Poll for Receiver {
         self.parts.vq.disable_cb();
         self.parts.tx.clean_in_passing(poll);
 
-        let mut done = 0;
-        while done < poll.budget() {
-            let Some(used) = self.parts.vq.pop() else {
-                break;
-            };
-            done += 1;
-            self.receive(used, poll);
-        }
+        let done = match self.rig.take() {
+            None => self.receive_all(poll),
+            Some(rig) => {
+                let done = self.run_program(&rig, poll);
+                self.rig = Some(rig);
+                done
+            }
+        };
         if self.check_broken() {
             return Polled::Done(done);
         }

@@ -35,6 +35,10 @@ use crate::{
             TxGuard,
             TxQueue, //
         },
+        xdp::{
+            Frame,
+            Frames, //
+        },
     },
     link::Link,
     offload,
@@ -61,7 +65,7 @@ pub(crate) const MAX_DESCRIPTORS: u16 = MAX_FRAGS as u16 + 2;
 
 /// Where the header of a packet is.
 #[derive(Clone, Copy)]
-enum HeaderPlace {
+pub(crate) enum HeaderPlace {
     /// In front of the data, in the same descriptor.
     Pushed,
     /// In the control buffer, 10 bytes.
@@ -70,14 +74,25 @@ enum HeaderPlace {
     MergeableControl,
 }
 
+/// Bytes of the header that a frame of XDP may have apart. Where it has to be and headers are longer
+/// there is no XDP.
+const SPLIT: u32 = HEADER_BYTES as u32;
+
 /// A packet on its way through the queue.
-pub(crate) struct Packet {
-    skb: SkBuff,
-    /// Bytes without header.
-    len: u32,
-    header: HeaderPlace,
-    /// Byte queue limits count it.
-    limited: bool,
+pub(crate) enum Packet {
+    /// One of the stack.
+    Stack {
+        skb: SkBuff,
+        /// Bytes without header.
+        len: u32,
+        header: HeaderPlace,
+        /// Byte queue limits count it.
+        limited: bool,
+    },
+    /// One of XDP, with its header in front; and bytes without header.
+    Frame { frame: Frame, len: u32 },
+    /// The same for a device that wants the header apart.
+    SplitFrame { frame: Frame, len: u32 },
 }
 
 impl Packet {
@@ -99,26 +114,71 @@ impl Packet {
                 HeaderPlace::Control
             }
         };
-        Some(Self {
+        Some(Self::Stack {
             skb,
             len,
             header,
             limited,
         })
     }
+
+    /// Gives a frame a header that says nothing; gives the frame back if there is no room for it.
+    #[inline]
+    fn of_frame(mut frame: Frame, framing: Framing) -> Result<Self, Frame> {
+        let len = frame.len();
+        if !frame.push_zeros(framing.header_len()) {
+            return Err(frame);
+        }
+        match framing.split() {
+            0 => Ok(Self::Frame { frame, len }),
+            SPLIT => Ok(Self::SplitFrame { frame, len }),
+            _ => Err(frame),
+        }
+    }
+
+    /// The frame that it is, if it is one.
+    fn into_frame(self) -> Option<Frame> {
+        match self {
+            Self::Stack { .. } => None,
+            Self::Frame { frame, .. } | Self::SplitFrame { frame, .. } => Some(frame),
+        }
+    }
+
+    /// Moves all of it into its linear part; false without memory for that.
+    fn linearize(&mut self) -> bool {
+        match self {
+            Self::Stack { skb, .. } => skb.linearize(),
+            Self::Frame { .. } | Self::SplitFrame { .. } => false,
+        }
+    }
+
+    /// Bytes without header.
+    #[inline]
+    fn len(&self) -> u32 {
+        match self {
+            Self::Stack { len, .. } | Self::Frame { len, .. } | Self::SplitFrame { len, .. } => {
+                *len
+            }
+        }
+    }
 }
 
 impl Buffers for Packet {
     #[inline]
     fn describe<'a>(&'a self, chain: &mut Chain<'a>) -> Result<(), ChainError> {
-        match self.header {
+        let (skb, header) = match self {
+            Self::Stack { skb, header, .. } => (skb, header),
+            Self::Frame { frame, .. } => return chain.readable(frame),
+            Self::SplitFrame { frame, .. } => return chain.readable(frame.split::<SPLIT>()),
+        };
+        match header {
             HeaderPlace::Pushed => {}
-            HeaderPlace::Control => chain.readable(self.skb.control::<HEADER_BYTES>())?,
+            HeaderPlace::Control => chain.readable(skb.control::<HEADER_BYTES>())?,
             HeaderPlace::MergeableControl => {
-                chain.readable(self.skb.control::<MERGEABLE_HEADER_BYTES>())?;
+                chain.readable(skb.control::<MERGEABLE_HEADER_BYTES>())?;
             }
         }
-        chain.readable(&self.skb)
+        chain.readable(skb)
     }
 }
 
@@ -233,6 +293,63 @@ impl Transmitter {
         self.tell(queue, tell);
     }
 
+    /// Sends frames, as far as there is room, and tells the device if they are the last for now.
+    pub(crate) fn send_frames(&self, frames: &mut Frames<'_>, is_shared: bool) {
+        let mut queue = self.queue.lock(frames);
+        queue.vq.disable_cb();
+        self.clean(&mut queue, None);
+        frames.send_each(|frame| self.add_frame(&mut queue, frame));
+        // CAST: Widening.
+        self.count_frames(frames.len() as u64, frames.sent() as u64);
+        self.end_frames(queue, frames.flush(), is_shared);
+    }
+
+    /// Sends a frame if there is room for it, or drops it. The device is told later, by
+    /// [`Self::flush_frames`].
+    pub(crate) fn send_frame(&self, frame: Frame, is_shared: bool, poll: &Polling<'_>) {
+        let mut queue = self.queue.lock(poll);
+        queue.vq.disable_cb();
+        self.clean(&mut queue, Some(poll));
+        let sent = self.add_frame(&mut queue, frame).is_ok();
+        self.count_frames(1, sent.into());
+        self.end_frames(queue, false, is_shared);
+    }
+
+    /// Tells the device of the frames that are in the queue.
+    pub(crate) fn flush_frames(&self, poll: &Polling<'_>) {
+        self.tell(self.queue.lock(poll), true);
+    }
+
+    /// Puts a frame into the queue, or gives it back.
+    fn add_frame(&self, queue: &mut TxGuard<'_, State>, frame: Frame) -> Result<(), Frame> {
+        let packet = Packet::of_frame(frame, self.framing)?;
+        match queue.vq.add(packet) {
+            Ok(()) => Ok(()),
+            Err(error) => error.token.into_frame().map_or(Ok(()), Err),
+        }
+    }
+
+    fn count_frames(&self, all: u64, sent: u64) {
+        self.stats.xdp_tx.add(all);
+        self.stats.xdp_tx_drops.add(all.saturating_sub(sent));
+    }
+
+    /// Stops the stack from sending on a queue that is nearly full, and tells the device if it is time
+    /// to.
+    fn end_frames(&self, mut queue: TxGuard<'_, State>, flush: bool, is_shared: bool) {
+        if self.check_broken(&mut queue) {
+            return;
+        }
+        let is_full = is_shared && queue.vq.free() < self.reserve;
+        if is_full {
+            // The watchdog does not know what frames have been sent.
+            queue.touch();
+            self.queue.stop();
+            self.stats.stops.inc();
+        }
+        self.tell(queue, flush || is_full);
+    }
+
     /// Tells the device, if it is time to, of what is in the queue.
     #[inline]
     fn tell(&self, mut queue: TxGuard<'_, State>, now: bool) {
@@ -258,14 +375,14 @@ impl Transmitter {
     #[inline]
     fn add(&self, queue: &mut TxGuard<'_, State>, packet: Option<Packet>) -> Option<u32> {
         if let Some(packet) = packet {
-            let len = packet.len;
+            let len = packet.len();
             let Err(error) = queue.vq.add(packet) else {
                 return Some(len);
             };
             // A ring that is smaller than a packet has fragments.
             if error.reason == AddReason::Chain(ChainError::TooLong) {
                 let mut packet = error.token;
-                if packet.skb.linearize() && queue.vq.add(packet).is_ok() {
+                if packet.linearize() && queue.vq.add(packet).is_ok() {
                     return Some(len);
                 }
             }
@@ -282,14 +399,18 @@ impl Transmitter {
         let (mut packets, mut bytes) = (0_u32, 0_u32);
         let (mut limited, mut limited_bytes) = (0_u32, 0_u32);
         while let Some(used) = queue.vq.pop() {
-            let Packet {
+            packets += 1;
+            bytes = bytes.wrapping_add(used.token.len());
+            let Packet::Stack {
                 skb,
                 len,
                 limited: is_limited,
                 ..
-            } = used.token;
-            packets += 1;
-            bytes = bytes.wrapping_add(len);
+            } = used.token
+            else {
+                // A frame, which goes back to where it came from.
+                continue;
+            };
             if is_limited {
                 limited += 1;
                 limited_bytes = limited_bytes.wrapping_add(len);

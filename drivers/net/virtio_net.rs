@@ -15,6 +15,7 @@
 //! | [`announce`]    | the device asks for an announcement                        |
 //! | [`offload`]     | checksums and segmentation, the device's work and ours     |
 //! | [`framing`]     | where a packet's header goes                               |
+//! | [`xdp`]         | programs of XDP and their transmit queues                  |
 //! | [`rescue`]      | a device that stopped working                              |
 //! | [`link`]        | the state of the link                                      |
 //! | [`stats`]       | counters                                                   |
@@ -42,6 +43,7 @@ mod rescue;
 mod rx;
 mod stats;
 mod tx;
+mod xdp;
 
 kernel::prelude::module! {
     type: module::NetModule,

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
 #include <linux/etherdevice.h>
+#include <linux/bpf.h>
+#include <linux/bpf_trace.h>
 #include <linux/cpumask.h>
+#include <linux/filter.h>
 #include <linux/mm.h>
 #include <linux/netdevice.h>
 #include <linux/skbuff.h>
@@ -10,6 +13,7 @@
 #include <net/netdev_queues.h>
 #include <net/netdev_rx_queue.h>
 #include <net/page_pool/helpers.h>
+#include <net/xdp.h>
 
 #include "net.h"
 
@@ -74,6 +78,11 @@ void rust_helper_netdev_set_needed_headroom(struct net_device *dev, unsigned sho
 	dev->needed_headroom = bytes;
 }
 
+void rust_helper_netdev_set_xdp_features(struct net_device *dev, u32 features)
+{
+	dev->xdp_features = features;
+}
+
 void rust_helper_netdev_set_rx_queue_group(struct net_device *dev,
 					   const struct attribute_group *group)
 {
@@ -83,6 +92,11 @@ void rust_helper_netdev_set_rx_queue_group(struct net_device *dev,
 unsigned int rust_helper_netdev_get_flags(const struct net_device *dev)
 {
 	return dev->flags;
+}
+
+unsigned int rust_helper_netdev_get_mtu(const struct net_device *dev)
+{
+	return READ_ONCE(dev->mtu);
 }
 
 const unsigned char *rust_helper_netdev_dev_addr(const struct net_device *dev)
@@ -108,6 +122,11 @@ void rust_helper_eth_hw_addr_random(struct net_device *dev)
 bool rust_helper_netif_running(const struct net_device *dev)
 {
 	return netif_running(dev);
+}
+
+bool rust_helper_netif_device_present(const struct net_device *dev)
+{
+	return netif_device_present(dev);
 }
 
 bool rust_helper_netif_carrier_ok(const struct net_device *dev)
@@ -154,6 +173,11 @@ void rust_helper_netif_tx_unlock_queue(struct netdev_queue *txq)
 void rust_helper_netif_tx_unlock_queue_bh(struct netdev_queue *txq)
 {
 	__netif_tx_unlock_bh(txq);
+}
+
+void rust_helper_txq_trans_cond_update(struct netdev_queue *txq)
+{
+	txq_trans_cond_update(txq);
 }
 
 bool rust_helper_netdev_xmit_more(void)
@@ -297,6 +321,86 @@ void rust_helper_dev_consume_skb_any(struct sk_buff *skb)
 void rust_helper_dev_kfree_skb_any(struct sk_buff *skb)
 {
 	dev_kfree_skb_any(skb);
+}
+
+void rust_helper_bpf_prog_inc(struct bpf_prog *prog)
+{
+	bpf_prog_inc(prog);
+}
+
+void rust_helper_bpf_prog_put(struct bpf_prog *prog)
+{
+	bpf_prog_put(prog);
+}
+
+bool rust_helper_bpf_prog_xdp_has_frags(const struct bpf_prog *prog)
+{
+	return prog->aux->xdp_has_frags;
+}
+
+u32 rust_helper_bpf_prog_run_xdp(const struct bpf_prog *prog, struct xdp_buff *xdp)
+{
+	return bpf_prog_run_xdp(prog, xdp);
+}
+
+void rust_helper_trace_xdp_exception(const struct net_device *dev, const struct bpf_prog *prog,
+				     u32 act)
+{
+	trace_xdp_exception(dev, prog, act);
+}
+
+void rust_helper_xdp_init_buff(struct xdp_buff *xdp, u32 frame_sz, struct xdp_rxq_info *rxq)
+{
+	xdp_init_buff(xdp, frame_sz, rxq);
+}
+
+void rust_helper_xdp_prepare_buff(struct xdp_buff *xdp, unsigned char *hard_start, int headroom,
+				  int data_len, bool meta_valid)
+{
+	xdp_prepare_buff(xdp, hard_start, headroom, data_len, meta_valid);
+}
+
+bool rust_helper_xdp_buff_add_frag(struct xdp_buff *xdp, struct page *page, u32 offset, u32 size,
+				   u32 truesize)
+{
+	return xdp_buff_add_frag(xdp, page_to_netmem(page), offset, size, truesize);
+}
+
+bool rust_helper_xdp_buff_has_frags(const struct xdp_buff *xdp)
+{
+	return xdp_buff_has_frags(xdp);
+}
+
+struct skb_shared_info *rust_helper_xdp_get_shared_info_from_buff(const struct xdp_buff *xdp)
+{
+	return xdp_get_shared_info_from_buff(xdp);
+}
+
+struct xdp_frame *rust_helper_xdp_convert_buff_to_frame(struct xdp_buff *xdp)
+{
+	return xdp_convert_buff_to_frame(xdp);
+}
+
+bool rust_helper_xdp_frame_has_frags(const struct xdp_frame *frame)
+{
+	return xdp_frame_has_frags(frame);
+}
+
+struct skb_shared_info *
+rust_helper_xdp_get_shared_info_from_frame(const struct xdp_frame *frame)
+{
+	return xdp_get_shared_info_from_frame(frame);
+}
+
+void rust_helper_xdp_update_skb_frags_info(struct sk_buff *skb, u8 nr_frags, unsigned int size,
+					   unsigned int truesize, u32 xdp_flags)
+{
+	xdp_update_skb_frags_info(skb, nr_frags, size, truesize, xdp_flags);
+}
+
+void rust_helper_skb_metadata_set(struct sk_buff *skb, u8 meta_len)
+{
+	skb_metadata_set(skb, meta_len);
 }
 
 struct page_pool *rust_helper_page_pool_new(struct net_device *dev, struct napi_struct *napi,

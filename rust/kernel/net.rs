@@ -16,3 +16,4 @@ pub(crate) mod rx_queue;
 pub(crate) mod skb;
 pub(crate) mod stats;
 pub(crate) mod tx;
+pub(crate) mod xdp;

@@ -23,12 +23,13 @@ def checksum(data):
 
 
 class Wire:
-    """Answers ARP and pings as 10.9.0.1, counts and keeps what else the guest sends."""
+    """Answers ARP and pings as 10.9.0.1, counts and keeps what else the guest sends.
 
-    def __init__(self):
-        self._server = socket.socket()
-        self._server.bind(("127.0.0.1", 0))
-        self._server.listen(1)
+    `server`: a socket that listens where QEMU is, if that is in a network namespace.
+    """
+
+    def __init__(self, server=None):
+        self._server = server or socket.create_server(("127.0.0.1", 0))
         self._connection = None
         self._sending = threading.Lock()
         self.frames = queue.Queue()

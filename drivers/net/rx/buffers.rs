@@ -20,6 +20,7 @@ use crate::{
             HEADROOM,
             SHARED_INFO_SIZE, //
         },
+        xdp, //
     },
     virtio::{
         core::net::{
@@ -36,7 +37,7 @@ use crate::{
 };
 
 /// Bytes of a machine page.
-const PAGE: u32 = kernel::page::PAGE_SIZE as u32;
+pub(super) const PAGE: u32 = kernel::page::PAGE_SIZE as u32;
 /// Bytes of a VLAN tag.
 const VLAN_HLEN: u32 = 4;
 /// Bytes of an Ethernet header with a VLAN tag.
@@ -56,10 +57,12 @@ pub(crate) struct Buffer {
 }
 
 impl Buffer {
-    /// The buffer and its further pieces, when the device is done with them.
+    /// The buffer and its further pieces, when the device is done with them; and where in the buffer the
+    /// device was allowed to write, and how many bytes.
     #[inline]
-    pub(super) fn into_inner(self) -> (PoolBuffer, Pieces) {
-        (self.first.into_buffer(), self.further)
+    pub(super) fn into_inner(self) -> (PoolBuffer, u32, u32, Pieces) {
+        let (at, room) = (self.first.offset(), self.first.len());
+        (self.first.into_buffer(), at, room, self.further)
     }
 }
 
@@ -82,6 +85,8 @@ pub(crate) struct Sizing {
     average: PacketLen,
     /// For buffers of more than a page.
     long: Option<LongBuffer>,
+    /// A program of XDP is to find room around each packet.
+    for_program: bool,
 }
 
 impl Sizing {
@@ -93,6 +98,7 @@ impl Sizing {
             least: packet_len,
             average: PacketLen::default(),
             long: None,
+            for_program: true,
         };
         let header = framing.header_len();
         if framing.mergeable {
@@ -102,16 +108,23 @@ impl Sizing {
                 .saturating_sub(header)
                 .clamp(GOOD_PACKET_LEN, PAGE - header);
         } else if sizing.size() > PAGE {
+            // With the room that a program needs, so that none is too small when one is loaded.
             sizing.long = Some(LongBuffer::plan(Room {
                 packet: packet_len,
-                reserved: HEADROOM + header + SHARED_INFO_SIZE,
+                reserved: sizing.reserved(),
                 split: framing.split() != 0,
                 entries,
                 tables,
                 page: PAGE,
             }));
         }
+        sizing.for_program = false;
         sizing
+    }
+
+    /// Says whether a program is to find room around the packets of buffers that are made from now on.
+    pub(super) fn set_for_program(&mut self, for_program: bool) {
+        self.for_program = for_program;
     }
 
     /// Pieces of a buffer behind its first one.
@@ -144,12 +157,14 @@ impl Sizing {
     #[inline]
     pub(super) fn size(&self) -> u32 {
         let header = self.framing.header_len();
-        let size = if self.framing.mergeable {
+        let size = if self.framing.mergeable && self.for_program {
+            PAGE
+        } else if self.framing.mergeable {
             header + self.average.clamped(self.least, PAGE - header)
         } else if let Some(plan) = self.long {
             plan.piece
         } else {
-            (HEADROOM + header + self.least).next_multiple_of(ALIGN) + SHARED_INFO_SIZE
+            (self.header_offset() + header + self.least).next_multiple_of(ALIGN) + SHARED_INFO_SIZE
         };
         size.next_multiple_of(ALIGN)
     }
@@ -160,31 +175,32 @@ impl Sizing {
         self.average.observe(len);
     }
 
-    /// Where the header is in a buffer.
+    /// Where the header is in a buffer. A program may use the room of the header, too.
     #[inline]
-    pub(super) fn header_offset(&self) -> u32 {
-        if self.framing.mergeable {
+    fn header_offset(&self) -> u32 {
+        if self.for_program {
+            xdp::HEADROOM - self.framing.header_len()
+        } else if self.framing.mergeable {
             0
         } else {
             HEADROOM
         }
     }
 
-    /// Bytes of a packet that fit in the first piece of a buffer.
+    /// Bytes of a buffer that are not for the packet, if it is to be used where it is.
     #[inline]
-    pub(super) fn first_room(&self, buffer: &PoolBuffer) -> u32 {
-        let reserved = HEADROOM + self.framing.header_len() + SHARED_INFO_SIZE;
-        buffer.size().saturating_sub(reserved)
+    fn reserved(&self) -> u32 {
+        self.header_offset() + self.framing.header_len() + SHARED_INFO_SIZE
     }
 
     /// Makes a buffer whose parts the device may write; `None` for one that is too small.
     #[inline]
     pub(super) fn lend(&self, first: PoolBuffer, further: Pieces) -> Option<Buffer> {
         let header = self.framing.header_len();
-        let len = if self.framing.mergeable {
+        let len = if self.framing.mergeable && !self.for_program {
             first.size()
-        } else if self.long.is_some() {
-            header + self.first_room(&first)
+        } else if self.framing.mergeable || self.long.is_some() {
+            header + first.size().saturating_sub(self.reserved())
         } else {
             header + self.least
         };

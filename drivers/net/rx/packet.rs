@@ -41,20 +41,26 @@ use crate::{
 const COPY_LEN: u32 = 128;
 
 /// Why a packet was not taken.
-enum Reject {
+pub(super) enum Reject {
     /// A length or a number of buffers cannot be.
     Length,
     /// The virtio header cannot be.
     Frame,
     /// There is no memory.
     Memory,
+    /// A program of XDP has dropped it, or cannot see it.
+    Program,
 }
 
 /// A used buffer, and how far it is filled.
-struct Filled {
-    buffer: PoolBuffer,
-    further: Pieces,
-    fill: Fill,
+pub(super) struct Filled {
+    pub(super) buffer: PoolBuffer,
+    /// Where in the buffer the device was allowed to write.
+    pub(super) at: u32,
+    /// How many bytes.
+    pub(super) room: u32,
+    pub(super) further: Pieces,
+    pub(super) fill: Fill,
 }
 
 impl From<Used<Buffer>> for Filled {
@@ -64,9 +70,11 @@ impl From<Used<Buffer>> for Filled {
             claimed: used.claimed_len(),
             writable: used.writable(),
         };
-        let (buffer, further) = used.token.into_inner();
+        let (buffer, at, room, further) = used.token.into_inner();
         Self {
             buffer,
+            at,
+            room,
             further,
             fill,
         }
@@ -81,28 +89,37 @@ impl Receiver {
             let len = skb.len();
             self.finish(skb, &header, poll).map(|()| len)
         });
-        let stats = &self.parts.stats;
         match result {
             Ok(len) => {
+                let stats = &self.parts.stats;
                 stats.packets.inc();
                 stats.bytes.add(len.into());
             }
-            Err(Reject::Frame) => stats.frame_errors.inc(),
-            Err(Reject::Length) => {
+            Err(reject) => self.count_reject(&reject),
+        }
+    }
+
+    /// Counts a packet that was not taken.
+    pub(super) fn count_reject(&self, reject: &Reject) {
+        let stats = &self.parts.stats;
+        match reject {
+            Reject::Frame => stats.frame_errors.inc(),
+            Reject::Length => {
                 stats.drops.inc();
                 stats.length_errors.inc();
             }
-            Err(Reject::Memory) => stats.drops.inc(),
+            Reject::Memory | Reject::Program => stats.drops.inc(),
         }
     }
 
     /// Collects the data of a packet.
     #[inline]
     fn packet(&mut self, first: Filled, poll: &Polling<'_>) -> Result<(SkBuff, Header), Reject> {
-        let at = self.parts.sizing.header_offset();
         let header_len = self.parts.framing.header_len();
         let Filled {
             buffer,
+            at,
+            room,
             further,
             fill,
         } = first;
@@ -120,7 +137,8 @@ impl Receiver {
         if !self.parts.framing.mergeable {
             // The short header ends before the field.
             header.num_buffers = 0;
-            let skb = self.whole(buffer, further, data, len, poll)?;
+            let in_first = len.min(room.saturating_sub(header_len));
+            let skb = self.whole(buffer, further, data, (in_first, len), poll)?;
             return Ok((skb, header));
         }
         let Some(further) = header.further_buffers(fill) else {
@@ -145,18 +163,17 @@ impl Receiver {
         Ok((skb, header))
     }
 
-    /// Makes a packet of `len` bytes of a buffer that is not mergeable, from `data` of its first
-    /// piece on.
+    /// Makes a packet of `len` bytes of a buffer that is not mergeable, `in_first` of which are at `data`
+    /// of its first piece.
     #[inline]
     fn whole(
         &mut self,
         buffer: PoolBuffer,
         mut further: Pieces,
         data: u32,
-        len: u32,
+        (in_first, len): (u32, u32),
         poll: &Polling<'_>,
     ) -> Result<SkBuff, Reject> {
-        let in_first = len.min(self.parts.sizing.first_room(&buffer));
         let result = match SkBuff::build(buffer, data, in_first, poll) {
             Ok(skb) => append_pieces(skb, &mut further, len - in_first),
             Err(buffer) => {
@@ -220,12 +237,14 @@ impl Receiver {
                 return Err(Reject::Length);
             };
             *left -= 1;
-            let Filled { buffer, fill, .. } = used.into();
+            let Filled {
+                buffer, at, fill, ..
+            } = used.into();
             let Some(len) = fill.further(*left == 0) else {
                 self.stock.recycle(buffer, poll);
                 return Err(Reject::Length);
             };
-            skb.append_fragment(buffer, 0, len)
+            skb.append_fragment(buffer, at, len)
                 .map_err(|_| Reject::Memory)?;
         }
         Ok(skb)
@@ -234,7 +253,7 @@ impl Receiver {
     /// Takes the next `left` used buffers, as far as they are there, for a packet that there is no
     /// memory for.
     #[cold]
-    fn skip_parts(&mut self, left: u16, poll: &Polling<'_>) {
+    pub(super) fn skip_parts(&mut self, left: u16, poll: &Polling<'_>) {
         for _ in 0..left {
             let Some(used) = self.parts.vq.pop() else {
                 return;
@@ -269,7 +288,7 @@ impl Receiver {
 
     /// Takes what the header says about a packet and hands it to the stack.
     #[inline]
-    fn finish(
+    pub(super) fn finish(
         &mut self,
         mut skb: SkBuff,
         header: &Header,

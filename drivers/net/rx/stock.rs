@@ -10,7 +10,8 @@ use kernel::{
 use super::buffers::{
     Buffer,
     Pieces,
-    Sizing, //
+    Sizing,
+    PAGE, //
 };
 use crate::kernel_ext::net::{
     napi::{
@@ -21,6 +22,7 @@ use crate::kernel_ext::net::{
         PagePool,
         PoolBuffer, //
     },
+    xdp::RxQueue,
 };
 
 /// The pages of a queue.
@@ -38,6 +40,16 @@ impl Stock {
             pool: PagePool::new(napi, entries, sizing.page_order())?,
             spares: KVec::with_capacity(spares as usize, GFP_KERNEL)?,
         })
+    }
+
+    /// Tells XDP of the pages, as those of receive queue `index`.
+    pub(super) fn register(&self, napi: &Handle, index: u16) -> Result<RxQueue> {
+        RxQueue::new(napi, index, &self.pool)
+    }
+
+    /// Takes a page for a packet that is copied; `None` without memory.
+    pub(super) fn page(&mut self, owner: &Owned<'_>) -> Option<PoolBuffer> {
+        self.pool.alloc(PAGE, owner)
     }
 
     /// Makes a buffer; `None` without memory.

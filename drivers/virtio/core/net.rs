@@ -12,6 +12,8 @@ mod offer;
 mod offload;
 #[path = "net/pairs.rs"]
 pub mod pairs;
+#[path = "net/xdp.rs"]
+pub mod xdp;
 
 #[allow(unused_imports)] // Shared source: each module uses a part of it.
 pub use long::*;

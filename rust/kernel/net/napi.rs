@@ -403,6 +403,12 @@ impl Polling<'_> {
         unsafe { bindings::napi_gro_receive(self.as_ptr(), skb.into_raw().as_ptr()) };
     }
 
+    /// Sends what XDP programs have redirected in this poll on its way.
+    pub fn flush_redirected(&self) {
+        // SAFETY: This is a poll, which is not completed yet.
+        unsafe { bindings::xdp_do_flush() };
+    }
+
     /// Frees a packet that was sent, in a batch with others.
     #[inline]
     pub fn consume(&self, skb: SkBuff) {
@@ -411,6 +417,16 @@ impl Polling<'_> {
         unsafe { bindings::napi_consume_skb(skb.into_raw().as_ptr(), self.budget as c_int) };
     }
 }
+
+/// A proof that bottom halves are off.
+///
+/// # Safety
+///
+/// As long as a value of the type lives, this thread runs with bottom halves off.
+pub unsafe trait BottomHalvesOff {}
+
+// SAFETY: By the type invariant.
+unsafe impl BottomHalvesOff for Polling<'_> {}
 
 /// What a poll has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -149,6 +149,12 @@ impl Setup {
         unsafe { bindings::netdev_set_mtu_range(self.0.as_ptr(), min, max) };
     }
 
+    /// Says what the device can do of XDP: `ACT_*` of [`xdp`](super::xdp).
+    pub fn set_xdp_features(&mut self, features: u32) {
+        // SAFETY: The device is valid and nobody else knows it.
+        unsafe { bindings::netdev_set_xdp_features(self.0.as_ptr(), features) };
+    }
+
     /// Asks the stack to leave room in front of every packet, in bytes.
     pub fn set_needed_headroom(&mut self, bytes: u16) {
         // SAFETY: The device is valid and nobody else knows it.
@@ -208,17 +214,35 @@ impl NetDevice {
         self.queues
     }
 
-    /// Says how many of its transmit and receive queues are in use, at least one.
+    /// Says how many of its transmit and receive queues are in use, at least one of each.
     ///
     /// # Errors
     ///
     /// [`EINVAL`] when the device does not have that many queues, or what the network core says;
     /// then there are as many as before.
-    pub fn set_real_num_queues(&self, queues: u16, _rtnl: &Rtnl<'_>) -> Result {
+    pub fn set_real_num_queues(&self, tx: u16, rx: u16, _rtnl: &Rtnl<'_>) -> Result {
         // SAFETY: The device is valid by the type invariant, and the RTNL lock is held.
         to_result(unsafe {
-            bindings::netif_set_real_num_queues(self.as_ptr(), queues.into(), queues.into())
+            bindings::netif_set_real_num_queues(self.as_ptr(), tx.into(), rx.into())
         })
+    }
+
+    /// The MTU in bytes.
+    pub fn mtu(&self) -> u32 {
+        // SAFETY: The device is valid by the type invariant.
+        unsafe { bindings::netdev_get_mtu(self.as_ptr()) }
+    }
+
+    /// Says whether other devices may redirect packets of XDP to this one, fragments and all.
+    pub fn set_redirect_target(&self, is_one: bool, _rtnl: &Rtnl<'_>) {
+        // SAFETY: The device is valid by the type invariant, and the RTNL lock is held.
+        unsafe {
+            if is_one {
+                bindings::xdp_features_set_redirect_target(self.as_ptr(), true);
+            } else {
+                bindings::xdp_features_clear_redirect_target(self.as_ptr());
+            }
+        }
     }
 
     /// Has the stack prefer a transmit queue for what certain CPUs send.
@@ -290,6 +314,12 @@ impl NetDevice {
     pub fn detach(&self, _rtnl: &Rtnl<'_>) {
         // SAFETY: The device is valid by the type invariant, and the RTNL lock is held.
         unsafe { bindings::netif_device_detach(self.as_ptr()) };
+    }
+
+    /// Whether the device can be used, as far as [`Self::detach`] is concerned.
+    pub fn is_present(&self, _rtnl: &Rtnl<'_>) -> bool {
+        // SAFETY: The device is valid by the type invariant.
+        unsafe { bindings::netif_device_present(self.as_ptr()) }
     }
 
     /// Says that the device can be used again.

@@ -33,13 +33,18 @@ use super::{
     rtnl::Rtnl,
     skb::SkBuff,
     stats::LinkStats,
-    tx::Transmit, //
+    tx::Transmit,
+    xdp::{
+        ExtAck,
+        Frames,
+        Program, //
+    }, //
 };
 
 /// The callbacks of a network device.
 ///
-/// All but `start_xmit`, `get_stats64` and `tx_timeout` are called under the RTNL lock and may
-/// sleep.
+/// All but `start_xmit`, `xdp_xmit`, `get_stats64` and `tx_timeout` are called under the RTNL lock and
+/// may sleep.
 #[vtable]
 pub trait Operations: Sized + Send + Sync + 'static {
     /// The device is brought up.
@@ -88,6 +93,26 @@ pub trait Operations: Sized + Send + Sync + 'static {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
+    /// A program is to look at all received packets, in place of the one before; or none any more.
+    ///
+    /// To have none succeeds, whatever state the device is in.
+    fn set_xdp_program(
+        &self,
+        _program: Option<Program>,
+        _reason: &mut ExtAck<'_>,
+        _rtnl: &Rtnl<'_>,
+    ) -> Result {
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Sends packets that programs of other devices, or of this one, have redirected to this one.
+    ///
+    /// Called in softirq context or with bottom halves off, on any CPU, several times at once. After
+    /// an error the kernel keeps all frames.
+    fn xdp_xmit(&self, _frames: &mut Frames<'_>) -> Result {
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
     /// A stopped transmit queue has made no progress for the time given to the watchdog.
     fn tx_timeout(&self, _queue: u16) {
         build_error!(VTABLE_DEFAULT_ERROR)
@@ -126,6 +151,16 @@ impl<T: Operations> Vtable<T> {
         },
         ndo_set_features: if T::HAS_SET_FEATURES {
             Some(Self::set_features)
+        } else {
+            None
+        },
+        ndo_bpf: if T::HAS_SET_XDP_PROGRAM {
+            Some(Self::bpf)
+        } else {
+            None
+        },
+        ndo_xdp_xmit: if T::HAS_XDP_XMIT {
+            Some(Self::xdp_xmit)
         } else {
             None
         },
@@ -269,6 +304,54 @@ impl<T: Operations> Vtable<T> {
         // SAFETY: By the function's requirements.
         let (this, current) = unsafe { (data::<T>(dev), bindings::netdev_get_features(dev)) };
         from_result(|| this.set_features(current, wanted).map(|()| 0))
+    }
+
+    /// # Safety
+    ///
+    /// See [`Self::open`]; `bpf` points to a command.
+    unsafe extern "C" fn bpf(
+        dev: *mut bindings::net_device,
+        bpf: *mut bindings::netdev_bpf,
+    ) -> c_int {
+        // SAFETY: By the function's requirements.
+        let (this, rtnl, bpf) = unsafe { (data::<T>(dev), Rtnl::new(), &*bpf) };
+        if bpf.command != bindings::bpf_netdev_command_XDP_SETUP_PROG {
+            return EINVAL.to_errno();
+        }
+        // SAFETY: This is the part of the union that belongs to the command.
+        let setup = unsafe { bpf.__bindgen_anon_1.__bindgen_anon_1.as_ref() };
+        // SAFETY: The kernel gives a reference to the program away, unless this call fails.
+        let program = NonNull::new(setup.prog).map(|prog| unsafe { Program::from_raw(prog) });
+        // SAFETY: The structure is for this call to write to.
+        let mut reason = unsafe { ExtAck::from_raw(setup.extack) };
+        match this.set_xdp_program(program.clone(), &mut reason, &rtnl) {
+            Ok(()) => 0,
+            Err(error) => {
+                core::mem::forget(program);
+                error.to_errno()
+            }
+        }
+    }
+
+    /// # Safety
+    ///
+    /// See [`Self::open`]; bottom halves are off, and `frames` has `count` frames.
+    unsafe extern "C" fn xdp_xmit(
+        dev: *mut bindings::net_device,
+        count: c_int,
+        frames: *mut *mut bindings::xdp_frame,
+        flags: u32,
+    ) -> c_int {
+        // SAFETY: By the function's requirements.
+        let this = unsafe { data::<T>(dev) };
+        from_result(|| {
+            let count = usize::try_from(count).map_err(|_| EINVAL)?;
+            // SAFETY: By the function's requirements.
+            let mut frames = unsafe { Frames::new(frames, count, flags) }?;
+            this.xdp_xmit(&mut frames)?;
+            // CAST: No more than `count`, a `c_int`.
+            Ok(frames.sent() as c_int)
+        })
     }
 
     /// # Safety

@@ -93,6 +93,11 @@ impl PagePool {
         })
     }
 
+    /// The pool, if it belongs to `instance`.
+    pub(super) fn of(&self, instance: &Arc<Instance>) -> Option<NonNull<bindings::page_pool>> {
+        Arc::ptr_eq(&self.instance, instance).then_some(self.pool)
+    }
+
     /// Puts an unused buffer back at once, without a lock.
     #[inline]
     pub fn recycle(&mut self, buffer: PoolBuffer, owner: &Owned<'_>) {
@@ -158,6 +163,26 @@ impl PoolBuffer {
         })
     }
 
+    /// Copies `len` bytes at `offset` of `from` to `at`; false, and nothing is copied, when one of the
+    /// two does not have those bytes.
+    #[inline]
+    pub fn copy_from(&mut self, at: u32, from: &Self, offset: u32, len: u32) -> bool {
+        let fits = |start: u32, size: u32| u64::from(start) + u64::from(len) <= u64::from(size);
+        if !fits(at, self.size) || !fits(offset, from.size) {
+            return false;
+        }
+        // SAFETY: Both have the bytes, and they are two buffers. A device that still writes the other
+        // can tear the copy.
+        unsafe {
+            core::ptr::copy_nonoverlapping(
+                from.data.as_ptr().add(offset as usize),
+                self.data.as_ptr().add(at as usize),
+                len as usize,
+            );
+        }
+        true
+    }
+
     /// Lends `len` bytes from `offset` on to a device for writing.
     ///
     /// They are one range, or two if `split` is not 0: the first `split` bytes and the others.
@@ -180,6 +205,24 @@ impl PoolBuffer {
     #[inline]
     pub(super) fn data(&self) -> NonNull<u8> {
         self.data
+    }
+
+    /// The page that `offset`, which is inside the buffer, is in, and where.
+    #[inline]
+    pub(super) fn page(&self, offset: u32) -> (*mut bindings::page, u32) {
+        // CAST: A page of a pool is no larger than a few machine pages.
+        // SAFETY: The buffer is in the linear mapping.
+        unsafe {
+            let page = bindings::virt_to_head_page(self.data.as_ptr().cast());
+            let start = bindings::page_address(page).addr();
+            let at = self.data.as_ptr().addr().wrapping_sub(start) as u32;
+            (page, at.wrapping_add(offset))
+        }
+    }
+
+    #[inline]
+    pub(super) fn is_of(&self, pool: NonNull<bindings::page_pool>) -> bool {
+        self.pool == pool
     }
 
     /// Gives up the buffer without returning it.
@@ -217,6 +260,12 @@ impl LentBuffer {
     #[allow(clippy::len_without_is_empty)] // Never empty, by the type invariant.
     pub fn len(&self) -> u32 {
         self.len
+    }
+
+    /// Where they are in the buffer.
+    #[inline]
+    pub fn offset(&self) -> u32 {
+        self.offset
     }
 
     /// Takes the buffer back, once the device is done with it.

@@ -101,6 +101,11 @@ impl SkBuff {
     }
 
     #[inline]
+    pub(super) fn as_ptr(&self) -> *mut bindings::sk_buff {
+        self.skb.as_ptr()
+    }
+
+    #[inline]
     fn raw(&self) -> &bindings::sk_buff {
         // SAFETY: Valid and not shared, by the type invariant.
         unsafe { self.skb.as_ref() }
@@ -276,12 +281,24 @@ impl SkBuff {
         let _ = buffer.into_raw();
         // INVARIANT: A new packet.
         let mut this = Self { skb };
-        let raw = this.raw_mut();
+        // SAFETY: The bytes are in the buffer, with room behind them, as just checked.
+        unsafe { this.set_linear(headroom, len) };
+        Ok(this)
+    }
+
+    /// Says where the linear part is in the buffer of a new packet, whose pages are of a pool.
+    ///
+    /// # Safety
+    ///
+    /// The packet has nothing yet; the `len` bytes at `headroom` of its buffer are initialised, and
+    /// there are [`SHARED_INFO_SIZE`] bytes behind them.
+    #[inline]
+    pub(super) unsafe fn set_linear(&mut self, headroom: u32, len: u32) {
+        let raw = self.raw_mut();
         raw.set_pp_recycle(1);
         raw.data = raw.data.wrapping_add(headroom as usize);
         raw.tail = raw.tail.wrapping_add(headroom + len);
         raw.len = len;
-        Ok(this)
     }
 
     /// Allocates an empty packet with room for `size` bytes.
@@ -346,15 +363,7 @@ impl SkBuff {
         let mut part = self.last_part();
         // SAFETY: A part of the packet is a valid packet.
         let mut count = c_int::from(unsafe { (*bindings::skb_shinfo(part.as_ptr())).nr_frags });
-        // SAFETY: The buffer is in the linear mapping, and `offset` inside it.
-        let (page, at) = unsafe {
-            let page = bindings::virt_to_head_page(buffer.data().as_ptr().cast());
-            let start = bindings::page_address(page);
-            (
-                page,
-                buffer.data().as_ptr().add(offset as usize).addr() - start.addr(),
-            )
-        };
+        let (page, at) = buffer.page(offset);
         // CAST: An offset in a page of a pool, a buffer's size and its parts fit in a `c_int`.
         let (at, bytes) = (at as c_int, len as c_int);
         // SAFETY: The part and the page are valid; `count` is the number of fragments.
@@ -518,17 +527,25 @@ unsafe impl PhysRanges for SkBuff {
         if self.raw().data_len == 0 {
             return Ok(());
         }
-        let info = self.shared_info();
-        for fragment in info.frags.iter().take(usize::from(info.nr_frags)) {
-            if fragment.len != 0 {
-                // SAFETY: A fragment lies in one, maybe compound, page.
-                let phys = unsafe { bindings::skb_frag_phys(fragment) };
-                // SAFETY: A page is contiguous.
-                f(unsafe { PhysRange::new(phys, fragment.len) })?;
-            }
-        }
-        Ok(())
+        fragment_ranges(self.shared_info(), f)
     }
+}
+
+/// The fragments of a packet.
+#[inline]
+pub(super) fn fragment_ranges<E>(
+    info: &bindings::skb_shared_info,
+    mut f: impl FnMut(PhysRange) -> Result<(), E>,
+) -> Result<(), E> {
+    for fragment in info.frags.iter().take(usize::from(info.nr_frags)) {
+        if fragment.len != 0 {
+            // SAFETY: A fragment lies in one, maybe compound, page.
+            let phys = unsafe { bindings::skb_frag_phys(fragment) };
+            // SAFETY: A page is contiguous.
+            f(unsafe { PhysRange::new(phys, fragment.len) })?;
+        }
+    }
+    Ok(())
 }
 
 /// The first `N` bytes of a packet's control buffer.

@@ -26,7 +26,10 @@ use kernel::{
 
 use super::{
     super::bindings,
-    napi::Polling,
+    napi::{
+        BottomHalvesOff,
+        Polling, //
+    },
     netdev::NetDevice, //
 };
 
@@ -126,10 +129,10 @@ impl<T> TxQueue<T> {
         ours.then(|| TxGuard::new(self, Unlock::Core))
     }
 
-    /// Takes the lock during a NAPI poll.
+    /// Takes the lock with bottom halves off.
     #[inline]
-    pub fn lock<'a>(&'a self, _softirq: &Polling<'_>) -> TxGuard<'a, T> {
-        // SAFETY: The queue is valid, and bottom halves are off during a poll.
+    pub fn lock<'a>(&'a self, _off: &impl BottomHalvesOff) -> TxGuard<'a, T> {
+        // SAFETY: The queue is valid, and bottom halves are off.
         unsafe { bindings::netif_tx_lock_queue(self.txq.as_ptr()) };
         TxGuard::new(self, Unlock::Plain)
     }
@@ -228,6 +231,14 @@ impl<'a, T> TxGuard<'a, T> {
         unsafe {
             bindings::netdev_tx_completed_queue(self.queue.txq.as_ptr(), packets, bytes);
         }
+    }
+
+    /// Tells the watchdog that something was sent, which it does not see by itself unless the stack has
+    /// sent it.
+    #[inline]
+    pub fn touch(&mut self) {
+        // SAFETY: The queue is valid and locked.
+        unsafe { bindings::txq_trans_cond_update(self.queue.txq.as_ptr()) };
     }
 
     /// Forgets what byte queue limits have counted, when the packets were freed unsent.

@@ -238,14 +238,26 @@ impl Header {
     }
 }
 
+/// What is left to the driver, of what was agreed upon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// Everything.
+    All,
+    /// All but packets that are to be cut.
+    Checksums,
+    /// Nothing: packets are complete.
+    Nothing,
+}
+
 /// The data of the command that says what is left to the driver from now on, in the guest's byte
-/// order: of what was agreed upon everything, or all but packets that are to be cut.
-pub fn guest_offloads(agreed: Features, large: bool) -> [u8; 8] {
-    let mut wanted = agreed.bits() & F_GUEST_CSUM.with(GUEST_GSO).bits();
-    if !large {
-        wanted &= !GUEST_GSO.bits();
-    }
-    u64::from(wanted).to_ne_bytes()
+/// order.
+pub fn guest_offloads(agreed: Features, left: Left) -> [u8; 8] {
+    let kinds = match left {
+        Left::All => F_GUEST_CSUM.with(GUEST_GSO),
+        Left::Checksums => F_GUEST_CSUM,
+        Left::Nothing => Features::NONE,
+    };
+    u64::from(agreed.bits() & kinds.bits()).to_ne_bytes()
 }
 
 /// Checks that a checksum is in a packet of `len` bytes, and all of the transport header of one
@@ -371,14 +383,16 @@ mod tests {
 
     #[test]
     fn only_what_was_agreed_upon_is_switched_on() {
-        let of = |agreed, large| u64::from_ne_bytes(guest_offloads(agreed, large));
+        let of = |agreed, left| u64::from_ne_bytes(guest_offloads(agreed, left));
         let all = Features::from_bits(!0);
-        assert_eq!(of(all, true), 0x782);
-        assert_eq!(of(all, false), 2);
+        assert_eq!(of(all, Left::All), 0x782);
+        assert_eq!(of(all, Left::Checksums), 2);
+        assert_eq!(of(all, Left::Nothing), 0);
         let some = F_GUEST_CSUM | F_GUEST_TSO6;
-        assert_eq!(of(some, true), 0x102);
-        assert_eq!(of(some, false), 2);
-        assert_eq!(of(Features::NONE, true), 0);
+        assert_eq!(of(some, Left::All), 0x102);
+        assert_eq!(of(some, Left::Checksums), 2);
+        assert_eq!(of(some, Left::Nothing), 0);
+        assert_eq!(of(Features::NONE, Left::All), 0);
     }
 
     #[test]
