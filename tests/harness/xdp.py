@@ -91,6 +91,12 @@ def arrived(wire, count, seconds=10):
     return frames
 
 
+def same(t, got, wanted, what):
+    """The frames are those, in that order."""
+    differ = [(len(one), len(two)) for one, two in zip(got, wanted) if one != two]
+    t.check(got == wanted, f"{what}: {len(got)} of {len(wanted)} have arrived; lengths of those that differ: {differ[:5]}")
+
+
 def swapped(frame):
     """The frame as the card sends it back."""
     return frame[6:12] + frame[:6] + frame[12:]

@@ -147,13 +147,13 @@ def verdicts(t, card, target):
     g, count = card.g, len(LENGTHS)
     # Straight after the first program is loaded packets are still in buffers that were made before.
     frames = counted(t, card, "echo", LENGTHS, [count, count, 0, 0], "sent back")
-    t.equal(xdp.arrived(card.wire, count), [xdp.swapped(frame) for frame in frames], f"{card.name}: frames sent back at first")
+    xdp.same(t, xdp.arrived(card.wire, count), [xdp.swapped(frame) for frame in frames], f"{card.name}: frames sent back at first")
     t.check("prog/xdp id" in g.sh(f"ip -d link show {card.nic}"), f"{card.name}: the program is not shown")
     for _ in range(8):
         # Until every buffer of the ring is one with room around the packet.
         frames = card.send([1514] * 40 + list(LENGTHS))
         got = xdp.arrived(card.wire, len(frames))
-        t.equal(got, [xdp.swapped(frame) for frame in frames], f"{card.name}: frames sent back")
+        xdp.same(t, got, [xdp.swapped(frame) for frame in frames], f"{card.name}: frames sent back")
     card.ping()
     for program in ("drop", "give_up", "nonsense"):
         counted(t, card, program, LENGTHS, [count, 0, 0, count], program)
@@ -164,7 +164,7 @@ def verdicts(t, card, target):
                 f"{card.name}: a frame of {len(sent)} bytes was stretched to {got.hex()}")
     frames = counted(t, card, "grow", LENGTHS, [count, count, 0, 0], "grown")
     wanted = [xdp.swapped(frame) + bytes(100) for frame in frames]
-    t.equal(xdp.arrived(card.wire, count), wanted, f"{card.name}: frames that grew")
+    xdp.same(t, xdp.arrived(card.wire, count), wanted, f"{card.name}: frames that grew")
     unpacked(t, card)
     redirected(t, card, target)
     xdp.unload(g, card.nic)
@@ -194,7 +194,7 @@ def redirected(t, card, target):
     target.load("pass")
     before = target.counts("tx", ("xdp_tx", "xdp_tx_drops"))
     frames = counted(t, card, "away", LENGTHS, [count, 0, count, 0], "redirected")
-    t.equal(xdp.arrived(target.wire, count), frames, f"{card.name}: frames that were redirected")
+    xdp.same(t, xdp.arrived(target.wire, count), frames, f"{card.name}: frames that were redirected")
     after = target.counts("tx", ("xdp_tx", "xdp_tx_drops"))
     t.equal([now - then for now, then in zip(after, before)], [count, 0], "what the other card has counted")
     xdp.unload(target.g, target.nic)
@@ -206,7 +206,7 @@ def socket(t, card):
     g.sh(f"/rvtest/af_xdp {card.nic} {count} >/tmp/af_xdp 2>&1 & echo $! >/tmp/pid")
     g.wait("grep -q ready /tmp/af_xdp", 10, "the socket is ready")
     frames = card.send(LENGTHS * 5)
-    t.equal(xdp.arrived(card.wire, count), [xdp.swapped(frame) for frame in frames], f"{card.name}: frames that a socket sends back")
+    xdp.same(t, xdp.arrived(card.wire, count), [xdp.swapped(frame) for frame in frames], f"{card.name}: frames that a socket sends back")
     g.wait(f"grep -q '^{count} frames sent back' /tmp/af_xdp", 10, "the socket has sent all")
     g.wait(f"! ip link show {card.nic} | grep -q xdp", 10, "the program goes with its socket")
     t.check("bind: " in g.run(f"/rvtest/af_xdp {card.nic} 1 zerocopy")[1], f"{card.name}: a socket without copying was bound")
@@ -219,19 +219,19 @@ def spread(t, g, card, target):
     if card.name == "merge":
         # One that takes no fragments sees them in one buffer, as long as they fit.
         frames = counted(t, card, "echo", (3000, 3400, 9014, 3000), [3, 3, 0, 1], "long ones for a program without fragments")
-        t.equal(xdp.arrived(card.wire, 3), [xdp.swapped(frames[at]) for at in (0, 1, 3)], "frames that were put together")
+        xdp.same(t, xdp.arrived(card.wire, 3), [xdp.swapped(frames[at]) for at in (0, 1, 3)], "frames that were put together")
         xdp.unload(g, card.nic)
     g.sh(f"ip link set {card.nic} mtu 9000; ip link set {target.nic} mtu 9000")
     for _ in range(3):
         # The first ones come in buffers from before.
         frames = counted(t, card, "echo_spread", LONG * 8, [8 * count, 8 * count, 0, 0], "fragments")
-        t.equal(xdp.arrived(card.wire, 8 * count), [xdp.swapped(frame) for frame in frames], f"{card.name}: fragments")
+        xdp.same(t, xdp.arrived(card.wire, 8 * count), [xdp.swapped(frame) for frame in frames], f"{card.name}: fragments")
     frames = counted(t, card, "stretch_spread", LONG, [count, count, 0, 0], "fragments that were stretched")
     for got, sent in zip(xdp.arrived(card.wire, count), frames, strict=True):
         t.check(len(got) == len(sent) + 180 and got[200 + 14:] == sent[14:-20], f"{card.name}: {len(sent)} bytes, stretched")
     target.load("pass_spread")
     frames = counted(t, card, "away_spread", LONG, [count, 0, count, 0], "fragments, redirected")
-    t.equal(xdp.arrived(target.wire, count), frames, f"{card.name}: fragments that were redirected")
+    xdp.same(t, xdp.arrived(target.wire, count), frames, f"{card.name}: fragments that were redirected")
     xdp.unload(g, target.nic)
     counted(t, card, "drop_spread", LONG, [count, 0, 0, count], "fragments, dropped")
     g.sh(f"ip addr add 10.9.0.2/24 dev {card.nic}; ping -c 3 -i 0.1 -s 8900 -M do -W 5 -I {card.nic} 10.9.0.1", 20)
