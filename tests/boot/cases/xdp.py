@@ -97,9 +97,11 @@ def in_guest(t, g, cards, peer):
     for card in cards.values():
         g.sh(f"ip link set {card.nic} up")
     refusals(t, g, cards)
-    for name in ("merge", "small", "split"):
+    # Linux's driver marks what it sends in the lowest bits of pointers, and does not find frames again that are behind a
+    # header of 10 bytes.
+    whole = ("small", "split") if t.rust else ()
+    for name in ("merge", *whole):
         verdicts(t, cards[name], target)
-    for name in ("merge", "small"):
         socket(t, cards[name])
     spread(t, g, cards["merge"], target)
     if t.rust:

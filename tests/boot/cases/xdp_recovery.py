@@ -92,7 +92,8 @@ def lied_to(t, g, nic):
     grown = [now - then for now, then in zip(after, before)]
     t.check(grown[0] >= total - 4 * LIES and 2 * LIES <= grown[3] <= 4 * LIES, f"the counters have grown by {grown}")
     # Those that claim what no packet may have are not looked for.
-    t.equal(g.sh(f"cat /sys/class/net/{nic}/statistics/rx_length_errors"), str(LIES), "frames of which something is missing")
+    missing = int(g.sh(f"cat /sys/class/net/{nic}/statistics/rx_length_errors"))
+    t.check(LIES <= missing < 2 * LIES, f"{missing} frames of which something is missing")
     # The last ones were true again.
     g.run(f"ping -c {BETWEEN} -i 0.01 -W 1 -s 8900 -M do 10.9.5.1", 60)
     later = [now - then for now, then in zip(xdp.counts(g, nic), after)]
