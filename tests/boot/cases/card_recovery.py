@@ -45,8 +45,11 @@ def strike(g, name, nic):
         # Each VLAN takes two commands.
         g.sh(f"for id in $(seq 20 35); do ip link add link {nic} name brief type vlan id $id; ip link del brief; done")
     elif name == "receives":
-        # On one processor, whose transmit queue the card answers to by the receive queue of the same pair.
-        g.run("taskset -c 0 ping -c 100 -i 0.01 -W 1 10.0.2.2", 90)
+        # On one processor, whose transmit queue the card answers to by the receive queue of the same pair. A busy host loses some.
+        for _ in range(5):
+            g.run("taskset -c 0 ping -c 100 -i 0.01 -W 1 10.0.2.2", 90)
+            if said(g, g.pci(name)):
+                break
     else:
         # No more in flight than that, so that the queue is stopped before the sender has used up what it may send.
         g.sh(f"echo 30000 >/sys/class/net/{nic}/queues/tx-0/byte_queue_limits/limit_max")
