@@ -17,7 +17,7 @@ from harness.peer import Peer
 
 LONG = bool(os.environ.get("RVIRTIO_LONG"))
 KERNEL = "debug" if LONG else "kunit"
-ROUNDS = 60 if LONG else 15
+ROUNDS = 20 if LONG else 15
 TIMEOUT = 3600 if LONG else 400
 SETUP = (f"guest:{KERNEL}",)
 PERCENT = 25
