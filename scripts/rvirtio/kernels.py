@@ -192,11 +192,17 @@ def _ensure_built(name):
             stored.store(tree)
 
 
+def make_options(name):
+    """What the configuration of a kernel of our own wants of make, for its modules, too: `# make: LLVM=1`."""
+    config = CONFIGS / f"{name}.config"
+    text = config.read_text() if config.exists() else ""
+    return [word for line in re.findall(r"^# make: (.*)$", text, re.M) for word in line.split()]
+
+
 def _build(name, config, tree):
     (tree / "kdir").mkdir(exist_ok=True)
     first = config.read_text()
-    options = " ".join(re.findall(r"^# make: (.*)$", first, re.M))
-    make = f"nice make -C /kernels/source O=/kernels/{name}/kdir -j{jobs()} {options}"
+    make = f"nice make -C /kernels/source O=/kernels/{name}/kdir -j{jobs()} {' '.join(make_options(name))}"
     asked = re.findall(r"^CONFIG_\w+=.*$", first, re.M)
     what = f"building the {name} kernel"
     steps.shell_in_root(what, f"{make} tinyconfig; cat {config} >> /kernels/{name}/kdir/.config;"

@@ -24,7 +24,7 @@ def _sources():
 def make_in_root(kernel, out, *arguments):
     """The make command for our modules in the build tree of a kernel made by set-up."""
     return [steps.IN_ROOT, "make", "-C", f"/kernels/{kernel}/kdir", f"M={REPO}", f"MO={out}",
-            f"KERNELRELEASE={kernels.release(kernel)}", f"-j{kernels.jobs()}", *arguments]
+            f"KERNELRELEASE={kernels.release(kernel)}", f"-j{kernels.jobs()}", *kernels.make_options(kernel), *arguments]
 
 
 def ensure(kernel):

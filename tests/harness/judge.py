@@ -30,7 +30,7 @@ COMPLAINTS = re.compile(
             r"refcount_t:",
             r"list_(add|del) corruption",
             r"Bad page|page dumped",
-            r"DMA-API:",
+            r"DMA-API: (?!preallocated|debugging enabled)",
             r"(divide|stack segment|invalid opcode).*\bSMP\b",
             r"transmit queue .* timed out|NETDEV WATCHDOG",
             r"I/O error",
