@@ -45,7 +45,9 @@ COMPLAINTS = re.compile(
 OURS = re.compile(r"rvtest:|Command line:")
 
 # (pattern, why a healthy guest may write it)
-ALLOWED = ()
+ALLOWED = (
+    ("kmemleak: Kernel memory leak detector initialized", "the debug kernel says that it looks for leaks"),
+)
 
 
 def complaint(text, allowed=()):
