@@ -5,7 +5,8 @@
 //! | Room            | What is in it                                              |
 //! |-----------------|------------------------------------------------------------|
 //! | [`module`]      | what exists once                                           |
-//! | [`device`]      | probe, set-up, teardown                                    |
+//! | [`device`]      | probe, teardown, and what is between                       |
+//! | [`builder`]     | set-up of the interface                                    |
 //! | [`nic`]         | the interface: callbacks of the network core, interrupts   |
 //! | [`rx`]          | receiving: buffers, packets, the receive poll              |
 //! | [`tx`]          | sending: packets, stop and wake, the transmit poll         |
@@ -29,6 +30,7 @@ mod kernel_ext;
 mod virtio;
 
 mod announce;
+mod builder;
 mod channels;
 mod control;
 mod device;

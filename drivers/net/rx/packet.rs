@@ -81,6 +81,17 @@ impl From<Used<Buffer>> for Filled {
     }
 }
 
+impl Filled {
+    /// The bytes of the packet behind the header, and the header, which is read once; `None` when
+    /// the device has not filled as much.
+    #[inline]
+    pub(super) fn header(&self, header_len: u32) -> Option<(u32, Header)> {
+        let len = self.fill.first(header_len)?;
+        let wire = self.buffer.read::<MERGEABLE_HEADER_BYTES>(self.at)?;
+        Some((len, Header::decode(&wire)))
+    }
+}
+
 impl Receiver {
     /// Makes a packet of a used buffer and those that belong to it, and hands it to the stack.
     #[inline]
@@ -116,6 +127,7 @@ impl Receiver {
     #[inline]
     fn packet(&mut self, first: Filled, poll: &Polling<'_>) -> Result<(SkBuff, Header), Reject> {
         let header_len = self.parts.framing.header_len();
+        let header = first.header(header_len);
         let Filled {
             buffer,
             at,
@@ -123,15 +135,11 @@ impl Receiver {
             further,
             fill,
         } = first;
-        let (Some(len), Some(wire)) = (
-            fill.first(header_len),
-            buffer.read::<MERGEABLE_HEADER_BYTES>(at),
-        ) else {
+        let Some((len, mut header)) = header else {
             self.stock.recycle(buffer, poll);
             self.stock.keep(further);
             return Err(Reject::Length);
         };
-        let mut header = Header::decode(&wire);
         let data = at + header_len;
 
         if !self.parts.framing.mergeable {

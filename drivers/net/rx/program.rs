@@ -39,8 +39,7 @@ use crate::{
         Header,
         GSO_NONE,
         HDR_F_DATA_VALID,
-        HDR_F_NEEDS_CSUM,
-        MERGEABLE_HEADER_BYTES, //
+        HDR_F_NEEDS_CSUM, //
     },
     xdp::{
         Lane,
@@ -193,6 +192,10 @@ impl Receiver {
         poll: &'a Polling<'a>,
     ) -> Result<(Buff<'a>, Header), Reject> {
         let header_len = self.parts.framing.header_len();
+        let Some((len, header)) = first.header(header_len) else {
+            self.stock.keep(first.further);
+            return Err(Reject::Length);
+        };
         let Filled {
             buffer,
             at,
@@ -205,14 +208,6 @@ impl Receiver {
             pieces: further,
             bytes: 0,
         };
-        let (Some(len), Some(wire)) = (
-            fill.first(header_len),
-            buffer.read::<MERGEABLE_HEADER_BYTES>(at),
-        ) else {
-            self.stock.keep(rest.pieces);
-            return Err(Reject::Length);
-        };
-        let header = Header::decode(&wire);
         let mut first = Part {
             buffer,
             offset: at + header_len,
