@@ -47,6 +47,24 @@ impl Chain {
     }
 }
 
+/// A field of the memory that driver and device share; numbers count descriptors or entries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Field {
+    Address(u16),
+    Len(u16),
+    Flags(u16),
+    Next(u16),
+    AvailFlags,
+    AvailIdx,
+    AvailEntry(u16),
+    UsedEvent,
+    UsedFlags,
+    UsedIdx,
+    UsedId(u16),
+    UsedLen(u16),
+    AvailEvent,
+}
+
 /// The device's view of one queue.
 pub struct Device {
     ring: u64,
@@ -124,7 +142,48 @@ impl Device {
         Some(self.walk(head))
     }
 
-    fn walk(&self, head: u16) -> Chain {
+    /// Where a field is, and its bytes.
+    fn place(&self, field: Field) -> (u64, usize) {
+        let size = u64::from(self.size);
+        let descriptor = |index: u16, at: u64| self.ring + 16 * u64::from(index % self.size) + at;
+        let used = |slot: u16| self.used_ring() + 4 + 8 * u64::from(slot % self.size);
+        match field {
+            Field::Address(index) => (descriptor(index, 0), 8),
+            Field::Len(index) => (descriptor(index, 8), 4),
+            Field::Flags(index) => (descriptor(index, 12), 2),
+            Field::Next(index) => (descriptor(index, 14), 2),
+            Field::AvailFlags => (self.avail(), 2),
+            Field::AvailIdx => (self.avail() + 2, 2),
+            Field::AvailEntry(slot) => (self.avail() + 4 + 2 * u64::from(slot % self.size), 2),
+            Field::UsedEvent => (self.avail() + 4 + 2 * size, 2),
+            Field::UsedFlags => (self.used_ring(), 2),
+            Field::UsedIdx => (self.used_ring() + 2, 2),
+            Field::UsedId(slot) => (used(slot), 4),
+            Field::UsedLen(slot) => (used(slot) + 4, 4),
+            Field::AvailEvent => (self.used_ring() + 4 + 8 * size, 2),
+        }
+    }
+
+    /// What a field holds.
+    pub fn peek(&self, field: Field) -> u64 {
+        match self.place(field) {
+            (at, 2) => Self::read::<u16>(at).into(),
+            (at, 4) => Self::read::<u32>(at).into(),
+            (at, _) => Self::read::<u64>(at),
+        }
+    }
+
+    /// Overwrites a field, whoever it belongs to, with as much of `value` as it holds.
+    pub fn poke(&self, field: Field, value: u64) {
+        match self.place(field) {
+            (at, 2) => Self::write(at, value as u16),
+            (at, 4) => Self::write(at, value as u32),
+            (at, _) => Self::write(at, value),
+        }
+    }
+
+    /// The chain that begins at descriptor `head`, with everything checked that a device can check.
+    pub fn walk(&self, head: u16) -> Chain {
         assert!(head < self.size, "head {head} out of range");
         let first = self.descriptor(self.ring, head);
         if first.2 & 4 != 0 {

@@ -7,7 +7,9 @@
 pub mod bench;
 pub mod bus;
 pub mod device;
+pub mod fake;
 pub mod interleave;
 pub mod kernel_ext;
+pub mod liar;
 pub mod memory;
 pub mod virtio;

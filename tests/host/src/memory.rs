@@ -105,11 +105,12 @@ impl ContiguousPages {
         let phys = map.next;
         // An unused page between blocks.
         let end = phys + (bytes.next_multiple_of(PAGE) + PAGE) as u64;
-        if end > ram::END {
+        if end > Ram::get().end() {
             return Err(AllocError);
         }
         map.next = end;
         map.blocks.insert(phys, bytes);
+        Ram::get().allot(phys, bytes.next_multiple_of(PAGE));
         let host = Ram::get().at(phys);
         Ok(Self { host, phys, bytes })
     }

@@ -12,13 +12,13 @@ use std::sync::{
 };
 
 use common::{
-    fake::Fake,
     pair,
     Pair,
     Request, //
 };
 use virtio_host_tests::{
     device::Device,
+    fake::Fake,
     memory::live_blocks,
     virtio::{
         transport::{

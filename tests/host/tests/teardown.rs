@@ -13,11 +13,11 @@ use std::sync::{
 };
 
 use common::{
-    fake::Fake,
     pair,
     Request, //
 };
 use virtio_host_tests::{
+    fake::Fake,
     memory::live_blocks,
     virtio::{
         platform::ABANDONED,

@@ -29,8 +29,10 @@ extern "C" {
         offset: i64,
     ) -> *mut c_void;
     fn madvise(at: *mut c_void, len: usize, advice: c_int) -> c_int;
+    fn mprotect(at: *mut c_void, len: usize, prot: c_int) -> c_int;
 }
 
+const PROT_NONE: c_int = 0;
 const PROT_READ_WRITE: c_int = 3;
 const MAP_SHARED: c_int = 1;
 const MADV_REMOVE: c_int = 9;
@@ -38,14 +40,15 @@ const MADV_REMOVE: c_int = 9;
 /// Physical address of the first byte.
 pub const START: u64 = 0x10_0000;
 
-/// Physical address of the end. Addresses are never used twice, so there have to be many; a page
-/// takes memory only while it holds something.
-pub const END: u64 = START + (1 << 40);
+/// Bytes, as many as can be had. Addresses are never used twice, so there have to be many; a page
+/// takes memory only while it holds something. Under valgrind there are fewer.
+const BYTES: [u64; 2] = [1 << 40, 1 << 35];
 
 /// The memory, and where it is mapped.
 pub struct Ram {
     file: File,
     start: *mut u8,
+    bytes: u64,
 }
 
 // SAFETY: The mapping stays for the life of the process and is accessed through raw pointers.
@@ -61,29 +64,38 @@ impl Ram {
     }
 
     fn new() -> Self {
-        let file = sys::memory_file(END - START).unwrap();
-        let len = (END - START) as usize;
+        let mapped = BYTES.into_iter().find_map(Self::map);
+        mapped.expect("the memory can be mapped")
+    }
+
+    fn map(bytes: u64) -> Option<Self> {
+        let file = sys::memory_file(bytes).unwrap();
         // SAFETY: A new mapping at an address of the kernel's choice touches no existing memory.
         let start = unsafe {
             mmap(
                 ptr::null_mut(),
-                len,
-                PROT_READ_WRITE,
+                bytes as usize,
+                PROT_NONE,
                 MAP_SHARED,
                 file.as_raw_fd(),
                 0,
             )
         };
-        assert!(start.addr() != usize::MAX, "the memory cannot be mapped");
-        Self {
+        (start.addr() != usize::MAX).then_some(Self {
             file,
             start: start.cast(),
-        }
+            bytes,
+        })
+    }
+
+    /// Physical address of the end.
+    pub fn end(&self) -> u64 {
+        START + self.bytes
     }
 
     /// Where the driver's side has the byte at a physical address, which is inside the memory.
     pub fn at(&self, phys: u64) -> *mut u8 {
-        assert!((START..END).contains(&phys));
+        assert!((START..self.end()).contains(&phys));
         // SAFETY: Just checked.
         unsafe { self.start.add((phys - START) as usize) }
     }
@@ -94,17 +106,30 @@ impl Ram {
         START + offset as u64
     }
 
-    /// Frees whole pages; they hold zeroes from then on.
+    /// Makes whole pages accessible to the driver's side: it faults at any other.
+    pub fn allot(&self, phys: u64, bytes: usize) {
+        self.protect(phys, bytes, PROT_READ_WRITE);
+    }
+
+    fn protect(&self, phys: u64, bytes: usize, prot: c_int) {
+        // SAFETY: The pages belong to a block that is being made, or to one that is being freed.
+        let result = unsafe { mprotect(self.at(phys).cast(), bytes, prot) };
+        assert_eq!(result, 0, "{bytes} bytes at {phys:#x} cannot be protected");
+    }
+
+    /// Frees whole pages; nobody has access to them from then on.
     pub fn forget(&self, phys: u64, bytes: usize) {
         // SAFETY: The pages belong to a block that is being freed.
         let result = unsafe { madvise(self.at(phys).cast(), bytes, MADV_REMOVE) };
         assert_eq!(result, 0, "{bytes} bytes at {phys:#x} cannot be freed");
+        self.protect(phys, bytes, PROT_NONE);
     }
 }
 
 /// Maps all of it for a device.
 pub fn lend(memory: &Memory) {
+    let ram = Ram::get();
     memory
-        .map(START, END - START, Some((&Ram::get().file, 0)), true)
+        .map(START, ram.bytes, Some((&ram.file, 0)), true)
         .unwrap();
 }

@@ -3,8 +3,6 @@
 //! What the tests of the queue have in common.
 #![allow(dead_code)] // Each test binary uses a part of it.
 
-pub mod fake;
-
 use std::sync::Arc;
 
 use virtio_host_tests::{

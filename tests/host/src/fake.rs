@@ -7,7 +7,7 @@ use std::sync::atomic::{
     Ordering, //
 };
 
-use virtio_host_tests::virtio::{
+use crate::virtio::{
     core::status::Status,
     transport::Transport, //
 };
