@@ -5,3 +5,4 @@
 
 #include "../rust/helpers/mm.c"
 #include "../rust/helpers/pci.c"
+#include "../rust/helpers/ratelimit.c"

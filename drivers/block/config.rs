@@ -141,7 +141,7 @@ impl Reader<'_> {
         Ok(Settings {
             limits: self.write_zeroes(limits),
             ranges,
-            capacity: self.capacity()?,
+            capacity: self.capacity().map_err(|it| self.bad_capacity(it))?,
             geometry: self.geometry(),
             block_size,
             read_only: self.features.contains(F_RO),
@@ -150,11 +150,20 @@ impl Reader<'_> {
     }
 
     /// The capacity in sectors.
-    pub(crate) fn capacity(&self) -> Result<u64> {
+    ///
+    /// # Errors
+    ///
+    /// The capacity, if it makes no sense.
+    pub(crate) fn capacity(&self) -> Result<u64, u64> {
         match self.config.read_u64(config::CAPACITY) {
             capacity @ ..=MAX_CAPACITY => Ok(capacity),
-            capacity => Err(self.bad("capacity", capacity)),
+            capacity => Err(capacity),
         }
+    }
+
+    /// Says that a capacity makes no sense.
+    pub(crate) fn bad_capacity(&self, capacity: u64) -> Error {
+        self.bad("capacity", capacity)
     }
 
     /// Cylinders, heads and sectors: whatever they are, nothing is computed from them here.

@@ -140,6 +140,7 @@ impl Block {
                 pdev: pdev.into(),
                 features: queues.features(),
                 config: queues.config().clone(),
+                lines: Resize::lines()?,
             },
             c"rvirtio_blk resize",
             static_lock_class!(),

@@ -6,3 +6,4 @@
 #include "../../rust/helpers/block.c"
 #include "../../rust/helpers/mm.c"
 #include "../../rust/helpers/pci.c"
+#include "../../rust/helpers/ratelimit.c"

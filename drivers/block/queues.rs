@@ -17,6 +17,7 @@ use kernel::{
         Arc,
         SetOnce, //
     },
+    time::Msecs, //
 };
 
 use crate::{
@@ -38,6 +39,7 @@ use crate::{
             Refusal,
             Request, //
         },
+        ratelimit::RateLimit,
         workqueue::Deferred, //
     },
     module_parameters,
@@ -77,6 +79,12 @@ const LEAST_CHAIN: u16 = 3;
 /// The least requests that a queue must have room for: one, and one of the driver's own.
 const LEAST_DEPTH: u16 = 2;
 
+/// Most lines of the log of one kind that a device may cause,
+pub(crate) const MOST_LINES: u16 = 10;
+
+/// within so many milliseconds.
+pub(crate) const A_MINUTE: Msecs = 60_000;
+
 /// What the interrupt handlers and the block layer share: the request queues.
 pub(crate) struct Queues {
     pdev: ARef<pci::Device>,
@@ -94,6 +102,8 @@ pub(crate) struct Queues {
     rescue: SetOnce<Arc<Deferred<Rescue>>>,
     /// What to do when the configuration has changed.
     resize: SetOnce<Arc<Deferred<Resize>>>,
+    /// Lines of the log about interrupts that were lost.
+    lost_interrupts: Pin<KBox<RateLimit>>,
 }
 
 impl Queues {
@@ -120,6 +130,10 @@ impl Queues {
             write_back: Atomic::new(true),
             rescue: SetOnce::new(),
             resize: SetOnce::new(),
+            lost_interrupts: KBox::pin_init(
+                RateLimit::new(c"rvirtio_blk: lost interrupts", A_MINUTE, MOST_LINES),
+                GFP_KERNEL,
+            )?,
         };
 
         for index in 0..count {
@@ -368,7 +382,7 @@ impl Operations for Queues {
         let found = queue.drain(|violation| queues.broke_at(hw_queue, violation));
         if request.has_ended() {
             let index = number(hw_queue);
-            if found && !queues.division.is_polled(index) {
+            if found && !queues.division.is_polled(index) && queues.lost_interrupts.allows() {
                 dev_warn!(queues.pdev, "queue {} has lost an interrupt\n", index);
             }
             return;

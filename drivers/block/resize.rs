@@ -17,9 +17,14 @@ use crate::{
     config::Reader,
     kernel_ext::{
         block::mq::GenDisk,
+        ratelimit::RateLimit,
         workqueue::Task, //
     },
-    queues::Queues,
+    queues::{
+        Queues,
+        A_MINUTE,
+        MOST_LINES, //
+    },
     virtio::{
         core::features::Features,
         device::Config, //
@@ -77,6 +82,16 @@ pub(crate) struct Resize {
     pub(crate) pdev: ARef<pci::Device>,
     pub(crate) features: Features,
     pub(crate) config: Config,
+    /// A device may change its mind all the time.
+    pub(crate) lines: Pin<KBox<RateLimit>>,
+}
+
+impl Resize {
+    /// What lets lines about the size through.
+    pub(crate) fn lines() -> Result<Pin<KBox<RateLimit>>> {
+        let limit = RateLimit::new(c"rvirtio_blk: new sizes", A_MINUTE, MOST_LINES);
+        KBox::pin_init(limit, GFP_KERNEL)
+    }
 }
 
 impl Task for Resize {
@@ -90,19 +105,27 @@ impl Task for Resize {
         let Some(shown) = &mut *shown else {
             return;
         };
-        // A capacity that makes no sense was complained of; the disk stays as it is.
-        let Ok(sectors) = reader.capacity() else {
-            return;
+        let sectors = match reader.capacity() {
+            Ok(sectors) => sectors,
+            // The disk stays as it is.
+            Err(sectors) => {
+                if self.lines.allows() {
+                    reader.bad_capacity(sectors);
+                }
+                return;
+            }
         };
         if sectors != shown.sectors {
-            dev_notice!(
-                self.pdev,
-                "[{}] new size: {} sectors ({} MiB), before {}\n",
-                shown.disk.name(),
-                sectors,
-                sectors >> 11,
-                shown.sectors,
-            );
+            if self.lines.allows() {
+                dev_notice!(
+                    self.pdev,
+                    "[{}] new size: {} sectors ({} MiB), before {}\n",
+                    shown.disk.name(),
+                    sectors,
+                    sectors >> 11,
+                    shown.sectors,
+                );
+            }
             shown.disk.set_capacity(sectors);
             shown.sectors = sectors;
         }

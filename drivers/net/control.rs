@@ -24,6 +24,7 @@ use kernel::{
 
 use crate::{
     kernel_ext::net::netdev::{
+        net_ratelimit,
         netdev_err,
         netdev_warn,
         NetDevice, //
@@ -194,7 +195,7 @@ impl Control {
     /// - [`EIO`]: the queue does not take commands.
     pub(crate) fn send(&self, command: Command, data: [&[u8]; PARTS]) -> Result {
         let mut state = self.state.lock();
-        if state.idle.is_none() && state.collect().is_some() {
+        if state.idle.is_none() && state.collect().is_some() && net_ratelimit() {
             netdev_warn!(self.dev, "the device answers commands again\n");
         }
         let mut request = state.idle.take().ok_or(ETIMEDOUT)?;
@@ -209,7 +210,9 @@ impl Control {
         match state.wait() {
             Some(OK) => Ok(()),
             Some(_) => {
-                netdev_warn!(self.dev, "the device refuses command {}\n", command.name);
+                if net_ratelimit() {
+                    netdev_warn!(self.dev, "the device refuses command {}\n", command.name);
+                }
                 Err(EINVAL)
             }
             None => Err(self.silence(&mut state, command)),
@@ -219,11 +222,13 @@ impl Control {
     /// Says why there was no answer.
     fn silence(&self, state: &mut State, command: Command) -> Error {
         let Some(violation) = state.vq.broken() else {
-            netdev_err!(
-                self.dev,
-                "the device does not answer command {}\n",
-                command.name
-            );
+            if net_ratelimit() {
+                netdev_err!(
+                    self.dev,
+                    "the device does not answer command {}\n",
+                    command.name
+                );
+            }
             return ETIMEDOUT;
         };
         if !core::mem::replace(&mut state.reported, true) {

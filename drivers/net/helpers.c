@@ -5,4 +5,5 @@
 
 #include "../../rust/helpers/mm.c"
 #include "../../rust/helpers/pci.c"
+#include "../../rust/helpers/ratelimit.c"
 #include "../../rust/helpers/net.c"

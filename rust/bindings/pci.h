@@ -8,5 +8,6 @@
 #include <linux/io.h>
 #include <linux/ioport.h>
 #include <linux/pci.h>
+#include <linux/ratelimit.h>
 
 #include "../helpers/helpers.h"

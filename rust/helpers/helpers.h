@@ -16,6 +16,7 @@
 struct io_comp_batch;
 struct page;
 struct pci_dev;
+struct ratelimit_state;
 struct request;
 struct request_queue;
 
@@ -32,5 +33,8 @@ bool rust_helper_cc_platform_has(enum cc_attr attr);
 
 /* pci.c */
 bool rust_helper_device_has_driver_override(struct pci_dev *pdev);
+
+/* ratelimit.c */
+void rust_helper_ratelimit_state_init(struct ratelimit_state *rs, int interval, int burst);
 
 #endif /* _RVIRTIO_HELPERS_H */

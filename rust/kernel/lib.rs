@@ -23,5 +23,6 @@ pub(crate) mod mm;
 pub(crate) mod net;
 pub(crate) mod pci;
 pub(crate) mod phys;
+pub(crate) mod ratelimit;
 pub(crate) mod sync;
 pub(crate) mod workqueue;
