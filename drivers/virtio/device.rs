@@ -198,7 +198,7 @@ fn attempt<E: Events>(
     let events = build(&session)?;
 
     let queues = session.take_queues();
-    hand_over(transport, &memory, &queues);
+    let handed_over = hand_over(transport, &memory, &queues);
     let mut live = Live {
         pdev: pdev.into(),
         transport: transport.clone(),
@@ -213,6 +213,10 @@ fn attempt<E: Events>(
         failed: false,
     };
     // Should it fail, dropping `live` resets the device before the queues are freed.
+    if let Err(queue) = handed_over {
+        dev_err!(pdev, "queue {} does not take its address\n", queue);
+        return Err(Failure::Final(EIO));
+    }
     live.interrupts = Some(interrupts(pdev, wanted, policy, &live).map_err(Failure::Interrupts)?);
     let agreement = Agreement {
         kind: wanted.device,

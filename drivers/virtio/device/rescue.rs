@@ -24,6 +24,8 @@ pub enum Cause {
     Gone,
     /// It has set NEEDS_RESET.
     NeedsReset,
+    /// It was reset, or was away, and knows nothing of its driver any more.
+    Forgetful,
     /// One of its queues cannot be used any more.
     Broken,
     /// It is late with this: what it does not do, as `answer a request`.
@@ -43,6 +45,8 @@ impl Cause {
             Some(Self::Gone)
         } else if live.needs_reset() {
             Some(Self::NeedsReset)
+        } else if live.has_forgotten() {
+            Some(Self::Forgetful)
         } else if is_broken {
             Some(Self::Broken)
         } else {
@@ -56,6 +60,7 @@ impl fmt::Display for Cause {
         match self {
             Self::Gone => f.write_str("the device is gone"),
             Self::NeedsReset => f.write_str("the device has stopped and asks to be reset"),
+            Self::Forgetful => f.write_str("the device has forgotten its driver"),
             Self::Broken => f.write_str("the device has broken a queue"),
             Self::Late(what) => write!(f, "the device does not {what}"),
         }

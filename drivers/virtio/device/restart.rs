@@ -26,7 +26,8 @@ use kernel::{
 use super::{
     session::{
         greet,
-        hand_over, //
+        hand_over,
+        QueueSetup, //
     },
     Events,
     Live, //
@@ -75,6 +76,13 @@ impl<E: Events> Live<E> {
         status.contains(Status::NEEDS_RESET) && !status.is_gone()
     }
 
+    /// Whether the device has lost its state: it knows neither a driver nor the first of its rings.
+    pub fn has_forgotten(&self) -> bool {
+        let knows = |queue: &QueueSetup| self.transport.queue_pfn(queue.index) == queue.pfn;
+        !self.transport.status().contains(Status::DRIVER_OK)
+            && !self.queues.first().is_some_and(knows)
+    }
+
     /// Resets the device: it forgets all rings and buffers, and does not interrupt.
     ///
     /// Returns `None` when that did not help: then the driver's memory stays with the device.
@@ -107,7 +115,7 @@ impl<E: Events> Live<E> {
                 return Err(Changed::Queue(queue.index));
             }
         }
-        hand_over(&self.transport, &self.memory, &self.queues);
+        hand_over(&self.transport, &self.memory, &self.queues).map_err(Changed::Queue)?;
         match &self.interrupts {
             Some(interrupts) => interrupts
                 .assign(&self.transport)

@@ -210,9 +210,25 @@ pub(super) fn greet(transport: &PciLegacy) {
 }
 
 /// Tells the device where its queues are; from here on it may access them.
-pub(super) fn hand_over(transport: &PciLegacy, memory: &DeviceMemory, queues: &[QueueSetup]) {
+///
+/// # Errors
+///
+/// The first queue of which the device does not say so, too: it would never be served, or another
+/// queue has its ring.
+pub(super) fn hand_over(
+    transport: &PciLegacy,
+    memory: &DeviceMemory,
+    queues: &[QueueSetup],
+) -> Result<(), u16> {
     memory.hand_over();
     for queue in queues {
         transport.set_queue_pfn(queue.index, queue.pfn);
+    }
+    match queues
+        .iter()
+        .find(|queue| transport.queue_pfn(queue.index) != queue.pfn)
+    {
+        Some(queue) => Err(queue.index),
+        None => Ok(()),
     }
 }
