@@ -25,3 +25,5 @@ pub mod recovery;
 pub mod ring;
 #[path = "core/status.rs"]
 pub mod status;
+#[path = "core/storm.rs"]
+pub mod storm;

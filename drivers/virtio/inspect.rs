@@ -87,7 +87,8 @@ impl Show for Item {
                 writeln!(f, "policy: {}", policy.name())?;
                 writeln!(f, "vectors: {vectors}")?;
                 writeln!(f, "configuration changes: {}", counts.config.get())?;
-                writeln!(f, "of other devices: {}", counts.foreign.get())
+                writeln!(f, "of other devices: {}", counts.foreign.get())?;
+                writeln!(f, "masked: {}", counts.masked.get())
             }
             Self::Queue(queue) => show_queue(queue, f),
         }

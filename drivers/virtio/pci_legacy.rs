@@ -60,10 +60,12 @@ use crate::kernel_ext::{
         msix_enabled,
         EnabledDevice,
         PortBar, //
-    }, //
+    },
+    ratelimit::RateLimit, //
 };
 
 pub mod counts;
+mod handlers;
 pub mod ids;
 pub mod interrupts;
 mod regs;
@@ -90,6 +92,8 @@ pub struct PciLegacy {
     /// Held from the write of QUEUE_SEL to the access of the register it selects.
     #[pin]
     selector: SpinLock<()>,
+    #[pin]
+    floods: RateLimit,
 }
 
 impl PciLegacy {
@@ -141,6 +145,7 @@ impl PciLegacy {
                 enabled,
                 pdev: pdev.into(),
                 selector <- new_spinlock!(()),
+                floods <- RateLimit::new(c"rvirtio: floods of interrupts", 60_000, 1),
             }),
             GFP_KERNEL,
         )
@@ -150,6 +155,16 @@ impl PciLegacy {
     /// any more.
     pub fn set_master(&self, pdev: &pci::Device<Core<'_>>) {
         pdev.set_master();
+    }
+
+    /// Says that the device interrupts for nothing, once a minute at most.
+    fn report_flood(&self) {
+        if self.floods.allows() {
+            dev_warn!(
+                self.pdev,
+                "the device interrupts for nothing all the time; that is masked for a while, each time\n"
+            );
+        }
     }
 
     /// Accesses the registers; `gone` stands for what is read when they are released.

@@ -6,6 +6,9 @@
 //! with several queues has one handler for each, which people tell apart in `/proc/interrupts` by
 //! names like `rvirtio0-req.0`; [`Registration`] owns such a name.
 //!
+//! A handler may also find that its device interrupts without an end, and have that masked for a
+//! while: [`Outcome::Flood`]. What happens meanwhile is not lost, but told afterwards.
+//!
 //! Would go to `rust/kernel/irq/request.rs`.
 //!
 //! C header: [`include/linux/interrupt.h`](srctree/include/linux/interrupt.h)
@@ -21,29 +24,67 @@ use kernel::{
     },
     devres::Devres,
     error::to_result,
-    irq::Handler,
+    irq::IrqReturn,
+    pci,
     prelude::*,
+    static_lock_class,
     str::CString,
-    sync::Arc, //
+    sync::{
+        aref::ARef,
+        Arc, //
+    },
+    time::Msecs, //
 };
 
 use self::affinity::Affinity;
 use super::{
     bindings,
-    pci::irq::IrqVectors, //
+    pci::{
+        as_raw,
+        irq::IrqVectors, //
+    },
+    workqueue::{
+        Delayed,
+        DelayedTask, //
+    },
 };
+
+/// What came of an interrupt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was not the device's, or there was nothing to do.
+    None,
+    /// It was handled.
+    Handled,
+    /// There was nothing to do, as so often that it is to be masked for [`Handler::PAUSE`].
+    Flood,
+}
+
+/// Handles the interrupts of a line.
+pub trait Handler: Sync {
+    /// For how long a line is masked, in milliseconds.
+    const PAUSE: Msecs;
+
+    /// Called in hard interrupt context for each of them.
+    fn handle(&self) -> Outcome;
+}
 
 /// An interrupt line of a device, and the allocation it belongs to.
 pub struct IrqLine {
     irq: u32,
+    pdev: ARef<pci::Device>,
     /// Freed after the handler.
     vectors: Arc<IrqVectors>,
 }
 
 impl IrqLine {
-    /// Names the line `irq`, which belongs to `vectors`.
-    pub(super) fn new(irq: u32, vectors: Arc<IrqVectors>) -> Self {
-        Self { irq, vectors }
+    /// Names the line `irq`, which belongs to `vectors` of `pdev`.
+    pub(super) fn new(irq: u32, pdev: &pci::Device, vectors: Arc<IrqVectors>) -> Self {
+        Self {
+            irq,
+            pdev: pdev.into(),
+            vectors,
+        }
     }
 }
 
@@ -84,7 +125,11 @@ impl<T: Handler + Send + 'static> Registration<T> {
             Sharing::Shared => bindings::IRQF_SHARED as c_ulong,
         };
         let affinity = Affinity::new(line.irq)?;
-        let inner = Inner::new(line, flags, name, handler, affinity.clone());
+        let mask = Mask {
+            irq: line.irq,
+            pin: (sharing == Sharing::Shared).then(|| line.pdev.clone()),
+        };
+        let inner = Inner::new(line, flags, name, handler, affinity.clone(), mask);
         Ok(Self {
             inner: Devres::new(dev, inner)?,
             affinity,
@@ -109,6 +154,44 @@ impl<T: Handler + Send + 'static> Registration<T> {
     }
 }
 
+/// Keeps a device from interrupting.
+struct Mask {
+    irq: u32,
+    /// The device, if it shares the line: then its pin is masked, and not the line.
+    pin: Option<ARef<pci::Device>>,
+}
+
+impl Mask {
+    /// Keeps it from that.
+    ///
+    /// # Safety
+    ///
+    /// Called by the handler of the interrupt. [`Self::run`] is called once for each call, before the
+    /// handler is called again, or the interrupt is freed.
+    unsafe fn set(&self) {
+        match &self.pin {
+            // SAFETY: The reference keeps the device valid.
+            Some(pdev) => unsafe { bindings::pci_intx(as_raw(pdev), 0) },
+            // SAFETY: The interrupt has a handler.
+            None => unsafe { bindings::disable_irq_nosync(self.irq) },
+        }
+    }
+}
+
+impl DelayedTask for Mask {
+    /// Lets it interrupt again.
+    fn run(&self) -> Option<Msecs> {
+        match &self.pin {
+            // SAFETY: The reference keeps the device valid.
+            Some(pdev) => unsafe { bindings::pci_intx(as_raw(pdev), 1) },
+            // SAFETY: The interrupt was disabled once by `set`, and is not freed before this has
+            // ended.
+            None => unsafe { bindings::enable_irq(self.irq) },
+        }
+        None
+    }
+}
+
 /// The registration as the C side knows it, by its address.
 ///
 /// # Invariants
@@ -122,6 +205,8 @@ struct Inner<T: Handler> {
     handler: T,
     affinity: Arc<Affinity>,
     #[pin]
+    mask: Delayed<Mask>,
+    #[pin]
     _pin: PhantomPinned,
 }
 
@@ -132,6 +217,7 @@ impl<T: Handler> Inner<T> {
         name: CString,
         handler: T,
         affinity: Arc<Affinity>,
+        mask: Mask,
     ) -> impl PinInit<Self, Error> {
         // INVARIANT: The value is complete only if `request_irq` succeeded.
         try_pin_init!(&this in Self {
@@ -139,6 +225,12 @@ impl<T: Handler> Inner<T> {
             name,
             handler,
             affinity,
+            mask <- Delayed::new(
+                mask,
+                c"unmask interrupt",
+                static_lock_class!(),
+                static_lock_class!(),
+            ),
             _pin: PhantomPinned,
             _: {
                 // SAFETY:
@@ -164,6 +256,8 @@ impl<T: Handler> PinnedDrop for Inner<T> {
     fn drop(self: Pin<&mut Self>) {
         let irq = self.line.irq;
         self.affinity.retire();
+        // A handler that masks the interrupt after this leaves it so.
+        self.mask.disable();
         // SAFETY: The pointer is only used as a cookie; nothing is moved out of it.
         let this = unsafe { core::ptr::from_mut(self.get_unchecked_mut()) };
         // SAFETY: By the type invariant the cookie is registered. The call waits for a running
@@ -183,6 +277,18 @@ unsafe extern "C" fn handle_irq_callback<T: Handler>(
     // the handler before it goes away.
     let inner = unsafe { &*cookie.cast_const().cast::<Inner<T>>() };
 
+    let outcome = inner.handler.handle();
+    if outcome == Outcome::Flood {
+        // SAFETY: This is the handler. The task runs once for what is scheduled here: the interrupt
+        // of an exclusive line does not come again before, and masking a pin twice does no harm.
+        // When nothing can be scheduled any more, the interrupt is about to be freed.
+        unsafe { inner.mask.task().set() };
+        inner.mask.schedule(T::PAUSE);
+    }
+    let handled = match outcome {
+        Outcome::Handled => IrqReturn::Handled,
+        Outcome::None | Outcome::Flood => IrqReturn::None,
+    };
     // CAST: The enumeration has the values of the C type.
-    bindings::irqreturn_t(inner.handler.handle() as c_uint)
+    bindings::irqreturn_t(handled as c_uint)
 }

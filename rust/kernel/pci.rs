@@ -34,7 +34,7 @@ pub(crate) mod irq;
 /// The pointer is valid for as long as the reference it was made from, or as a reference count
 /// that is held on the device.
 #[inline]
-fn as_raw<Ctx: DeviceContext>(pdev: &pci::Device<Ctx>) -> *mut bindings::pci_dev {
+pub(super) fn as_raw<Ctx: DeviceContext>(pdev: &pci::Device<Ctx>) -> *mut bindings::pci_dev {
     // `pci::Device` is a transparent wrapper of `Opaque<pci_dev>`.
     core::ptr::from_ref(pdev).cast_mut().cast()
 }

@@ -35,4 +35,7 @@ pub struct DeviceInterrupts {
     pub config: Counter,
     /// Interrupts of the pin that were for another device on the same line.
     pub foreign: Counter,
+    /// Times that interrupts were masked for a while, because too many led to nothing. Of two vectors
+    /// at the same moment, one may not be counted.
+    pub masked: Counter,
 }

@@ -11,14 +11,11 @@
 //!  Intx        (pin)     rvirtio0                   by the ISR: config_changed; every queue
 //! ```
 //!
-//! A queue without a callback gets no vector. In the MSI-X policies the ISR is not read.
+//! A queue without a callback gets no vector. In the MSI-X policies the ISR is not read. What
+//! interrupts for nothing too often is masked for a while: see `handlers.rs`.
 
 use kernel::{
     device::Bound,
-    irq::{
-        Handler,
-        IrqReturn, //
-    },
     pci,
     prelude::*,
     str::{
@@ -33,7 +30,10 @@ use super::{
         DeviceInterrupts,
         QueueInterrupts, //
     },
-    regs,
+    handlers::{
+        Handlers,
+        Source, //
+    },
     PciLegacy, //
 };
 use crate::{
@@ -102,7 +102,7 @@ pub struct CallbackQueue {
 
 impl CallbackQueue {
     /// Tells the driver of an interrupt that may be for this queue; returns whether it was.
-    fn interrupt<E: Events>(&self, events: &E) -> bool {
+    pub(super) fn interrupt<E: Events>(&self, events: &E) -> bool {
         let found = events.queue_interrupt(self.index);
         self.counts.count(found);
         found
@@ -118,7 +118,7 @@ pub struct Interrupts<E: Events> {
     /// Queues, and the vector of each.
     vectors: KVec<(u16, u16)>,
     counts: Arc<DeviceInterrupts>,
-    handlers: KVec<Registration<Source<E>>>,
+    handlers: KVec<Registration<Handlers<E>>>,
 }
 
 impl<E: Events> Interrupts<E> {
@@ -251,7 +251,7 @@ impl<E: Events> Setup<'_, E> {
         self.config_handler(&mut this.handlers, &vectors)?;
         for (vector, queue) in (FIRST_QUEUE_VECTOR..).zip(self.queues) {
             let name = self.vector_name(queue.name)?;
-            let source = Source::Queue(self.events.clone(), queue.clone());
+            let source = Source::Queue(queue.clone());
             self.register(&mut this.handlers, &vectors, vector, name, source)?;
             this.vectors.push((queue.index, vector), GFP_KERNEL)?;
         }
@@ -262,7 +262,7 @@ impl<E: Events> Setup<'_, E> {
         let vectors = IrqVectors::new(self.pdev, 2, IrqType::MsiX)?;
         self.config_handler(&mut this.handlers, &vectors)?;
         let name = self.vector_name(QueueName::single("virtqueues"))?;
-        let source = Source::Queues(self.events.clone(), self.all_queues()?);
+        let source = Source::Queues(self.all_queues()?);
         self.register(
             &mut this.handlers,
             &vectors,
@@ -277,42 +277,38 @@ impl<E: Events> Setup<'_, E> {
         Ok(())
     }
 
-    fn intx(&self, handlers: &mut KVec<Registration<Source<E>>>) -> Result {
+    fn intx(&self, handlers: &mut KVec<Registration<Handlers<E>>>) -> Result {
         let vectors = IrqVectors::new(self.pdev, 1, IrqType::Intx)?;
         let name = CString::try_from_fmt(fmt!("{}", self.name))?;
-        let source = Source::Pin(Pin {
-            events: self.events.clone(),
-            queues: self.all_queues()?,
-            transport: self.transport.clone(),
-            counts: self.counts.clone(),
-        });
+        let source = Source::Pin(self.all_queues()?);
         self.register(handlers, &vectors, 0, name, source)
     }
 
     fn config_handler(
         &self,
-        handlers: &mut KVec<Registration<Source<E>>>,
+        handlers: &mut KVec<Registration<Handlers<E>>>,
         vectors: &Arc<IrqVectors>,
     ) -> Result {
         let name = self.vector_name(QueueName::single("config"))?;
-        let source = Source::Config(self.events.clone(), self.counts.clone());
+        let source = Source::Config;
         self.register(handlers, vectors, CONFIG_VECTOR, name, source)
     }
 
     fn register(
         &self,
-        handlers: &mut KVec<Registration<Source<E>>>,
+        handlers: &mut KVec<Registration<Handlers<E>>>,
         vectors: &Arc<IrqVectors>,
         vector: u16,
         name: CString,
-        source: Source<E>,
+        source: Source,
     ) -> Result {
         let sharing = match source {
             Source::Pin(..) => Sharing::Shared,
             _ => Sharing::Exclusive,
         };
         let line = vectors.line(self.pdev, vector.into())?;
-        let handler = Registration::new(self.pdev.as_ref(), line, sharing, name, source)?;
+        let handler = Handlers::new(self.events, self.transport, &self.counts, source);
+        let handler = Registration::new(self.pdev.as_ref(), line, sharing, name, handler)?;
         Ok(handlers.push(handler, GFP_KERNEL)?)
     }
 
@@ -338,78 +334,4 @@ fn accepted(answer: u16, wanted: u16) -> Result {
         return Err(EBUSY);
     }
     Ok(())
-}
-
-/// What a vector stands for, and thus what happens when it fires.
-enum Source<E: Events> {
-    /// The configuration has changed.
-    Config(Arc<E>, Arc<DeviceInterrupts>),
-    /// One queue.
-    Queue(Arc<E>, CallbackQueue),
-    /// One of several queues.
-    Queues(Arc<E>, KVec<CallbackQueue>),
-    /// Whatever the ISR says, if it is this device at all.
-    Pin(Pin<E>),
-}
-
-impl<E: Events> Handler for Source<E> {
-    fn handle(&self) -> IrqReturn {
-        match self {
-            Self::Config(events, counts) => {
-                counts.config.inc();
-                events.config_changed();
-                IrqReturn::Handled
-            }
-            Self::Queue(events, queue) => answer(queue.interrupt(&**events)),
-            Self::Queues(events, queues) => answer(interrupt_all(&**events, queues)),
-            Self::Pin(pin) => pin.interrupt(),
-        }
-    }
-}
-
-/// Asks every queue, so that the work of one does not hide that of the next.
-fn interrupt_all<E: Events>(events: &E, queues: &[CallbackQueue]) -> bool {
-    let mut found = false;
-    for queue in queues {
-        found |= queue.interrupt(events);
-    }
-    found
-}
-
-/// The interrupt pin: its line is shared, and the ISR says whether this device raised it.
-struct Pin<E: Events> {
-    events: Arc<E>,
-    queues: KVec<CallbackQueue>,
-    transport: Arc<PciLegacy>,
-    counts: Arc<DeviceInterrupts>,
-}
-
-impl<E: Events> Pin<E> {
-    /// Reads the ISR, exactly once, and does what it says.
-    ///
-    /// The queues are scanned even if only the configuration bit is set: with event indices a
-    /// device may have used buffers between the two.
-    fn interrupt(&self) -> IrqReturn {
-        let bits = self.transport.isr();
-        // All ones is what a device that is no longer there reads as.
-        if bits == 0 || bits == !0 {
-            self.counts.foreign.inc();
-            return IrqReturn::None;
-        }
-        if regs::ISR::from(bits).config() {
-            self.counts.config.inc();
-            self.events.config_changed();
-        }
-        interrupt_all(&*self.events, &self.queues);
-        IrqReturn::Handled
-    }
-}
-
-/// An interrupt without work is reported as such, so that the kernel can count spurious ones.
-fn answer(found_work: bool) -> IrqReturn {
-    if found_work {
-        IrqReturn::Handled
-    } else {
-        IrqReturn::None
-    }
 }

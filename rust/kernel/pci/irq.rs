@@ -123,7 +123,7 @@ impl IrqVectors {
         }
         // SAFETY: The reference keeps the device valid, and it is bound.
         let irq = unsafe { bindings::pci_irq_vector(as_raw(pdev), index) };
-        Ok(IrqLine::new(u32::try_from(irq)?, self.clone()))
+        Ok(IrqLine::new(u32::try_from(irq)?, pdev, self.clone()))
     }
 }
 
