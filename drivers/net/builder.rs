@@ -43,7 +43,10 @@ use crate::{
                 ACT_RX_SG, //
             },
         },
-        workqueue::Deferred, //
+        workqueue::{
+            Deferred,
+            Delayed, //
+        },
     },
     link::Link,
     module_parameters,
@@ -51,7 +54,8 @@ use crate::{
         Address,
         LinkTask,
         Nic,
-        Pair, //
+        Pair,
+        Pulse, //
     },
     offload::{
         Choice,
@@ -221,6 +225,15 @@ impl<'a> Builder<'a> {
                 Deferred::new(
                     LinkTask(link.clone()),
                     c"rvirtio_net::link",
+                    kernel::static_lock_class!(),
+                ),
+                GFP_KERNEL,
+            )?,
+            pulse: KBox::pin_init(
+                Delayed::new(
+                    Pulse(link.clone()),
+                    c"rvirtio_net::pulse",
+                    kernel::static_lock_class!(),
                     kernel::static_lock_class!(),
                 ),
                 GFP_KERNEL,

@@ -12,6 +12,7 @@ use kernel::{
         },
         Arc, //
     },
+    time::Msecs, //
 };
 
 use crate::{
@@ -49,6 +50,8 @@ use crate::{
         },
         workqueue::{
             Deferred,
+            Delayed,
+            DelayedTask,
             Task, //
         },
     },
@@ -137,6 +140,7 @@ pub(crate) struct Nic {
     pub(crate) stuck: Atomic<u32>,
     pub(crate) link: Arc<Link>,
     pub(crate) link_work: Pin<KBox<Deferred<LinkTask>>>,
+    pub(crate) pulse: Pin<KBox<Delayed<Pulse>>>,
     pub(crate) address: Address,
     pub(crate) control: Option<Arc<Control>>,
     pub(crate) filter: Option<Pin<KBox<Filter>>>,
@@ -154,6 +158,20 @@ pub(crate) struct LinkTask(pub(crate) Arc<Link>);
 impl Task for LinkTask {
     fn run(&self) {
         self.0.update_if_open();
+    }
+}
+
+/// Looks now and then whether the device of an open interface is still there, which nothing else may
+/// tell: before the network core notices that nothing is sent any more.
+pub(crate) struct Pulse(pub(crate) Arc<Link>);
+
+/// How often, in milliseconds.
+const PULSE_MS: Msecs = 2000;
+
+impl DelayedTask for Pulse {
+    fn run(&self) -> Option<Msecs> {
+        self.0.call_for_rescue();
+        Some(PULSE_MS)
     }
 }
 
@@ -369,10 +387,12 @@ impl Operations for Nic {
         self.start_polls(rtnl)?;
         self.link.update();
         self.look_for_announcement();
+        self.pulse.schedule(PULSE_MS);
         Ok(())
     }
 
     fn stop(&self, rtnl: &Rtnl<'_>) {
+        self.pulse.cancel();
         self.link_work.cancel();
         self.stop_polls(rtnl);
         self.dev.set_carrier(false);

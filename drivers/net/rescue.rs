@@ -130,7 +130,6 @@ impl Held {
 
     /// Stops a device that will not work again.
     fn give_up(&mut self, rtnl: &Rtnl<'_>) {
-        self.is_given_up = true;
         self.live.events().withdraw(rtnl);
         self.live.fail();
         self.stop();
@@ -140,6 +139,8 @@ impl Held {
     ///
     /// If the device keeps its memory, that is left to it.
     pub(crate) fn stop(&mut self) {
+        // Nobody is to set it up again who has heard of something before.
+        self.is_given_up = true;
         let nic = self.live.events().clone();
         nic.break_queues();
         if let Some(proof) = self.live.shut_down() {
