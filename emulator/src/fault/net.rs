@@ -17,6 +17,9 @@ use crate::virtio::net::{
 /// Segments of TCP over IPv4, as `gso_type` has it.
 const GSO_TCPV4: u8 = 1;
 
+/// Where the checksum of a header is that flips, and how far behind; within the shortest of frames.
+const FLIPPING_CHECKSUM: (u16, u16) = (14, 16);
+
 /// Faults of frames and commands.
 pub(super) const ROWS: &[Row] = &[
     Row::card(
@@ -76,6 +79,13 @@ pub(super) const ROWS: &[Row] = &[
         "N51 N52 N94 H22 H23",
     ),
     Row::card(
+        "header-flips",
+        Kind::HeaderFlips,
+        20,
+        "the header of a received frame turns from right to wrong and back for VALUE (20) ms after the interrupt",
+        "H40",
+    ),
+    Row::card(
         "frame-len",
         Kind::FrameLen,
         5,
@@ -132,6 +142,7 @@ impl Faults {
                     | Kind::SegmentKind
                     | Kind::HeaderLen
                     | Kind::HeaderNoise
+                    | Kind::HeaderFlips
             )
         }) {
             // CAST: The low bits of the value.
@@ -146,8 +157,21 @@ impl Faults {
                 Kind::Segments => (header.gso_type, header.gso_size) = (GSO_TCPV4, word),
                 Kind::SegmentKind => (header.gso_type, header.gso_size) = (byte, 1000),
                 Kind::HeaderLen => header.hdr_len = word,
+                Kind::HeaderFlips => {
+                    header.flags = HDR_F_NEEDS_CSUM;
+                    (header.csum_start, header.csum_offset) = FLIPPING_CHECKSUM;
+                }
                 _ => *header = self.noise_header(),
             }
+        }
+    }
+
+    /// The same header, when it has flipped: wrong in two fields, which one access can write and read.
+    pub fn flipped(header: &Header) -> Header {
+        Header {
+            csum_offset: u16::MAX,
+            num_buffers: 0,
+            ..*header
         }
     }
 

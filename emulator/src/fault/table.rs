@@ -174,6 +174,8 @@ pub enum Kind {
     HeaderLen,
     /// Every byte of it is noise.
     HeaderNoise,
+    /// The end of it changes for so many milliseconds after the frame was handed over.
+    HeaderFlips,
     /// The frame's last used entry has so many bytes.
     FrameLen,
     /// A command is answered with this byte.

@@ -2,13 +2,21 @@
 
 //! Frames go into the buffers that the driver has lent (VIRTIO 1.3, section 5.1.6.4).
 
+use std::{
+    ops::Range,
+    time::Duration, //
+};
+
 use super::{
     count,
     packet::Packet,
     Net, //
 };
 use crate::{
-    fault::Kind,
+    fault::{
+        Faults,
+        Kind, //
+    },
     observe::Event,
     queue::{
         Chain,
@@ -120,9 +128,34 @@ impl Net {
             }
         }
         service.give_all(&used);
+        if let Some(millis) = service.faults().value(Kind::HeaderFlips, 2 * pair) {
+            self.flip(service, &header, &chains, Duration::from_millis(millis));
+        }
         Placed::Done
     }
+
+    /// Turns the end of a header to wrong and back, while the driver looks at it. It stays wrong.
+    fn flip(
+        &self,
+        service: &mut Service<'_, '_>,
+        header: &Header,
+        chains: &[Chain<'_>],
+        time: Duration,
+    ) {
+        let ends = [*header, Faults::flipped(header)].map(|header| header.encode());
+        service.interrupt();
+        service.repeat(time, || {
+            for end in &ends {
+                if let (Some(chain), Some(end)) = (chains.first(), end.get(FLIPPING)) {
+                    chain.writable.write(FLIPPING.start, end);
+                }
+            }
+        });
+    }
 }
+
+/// The bytes of a header that flip.
+const FLIPPING: Range<usize> = 8..12;
 
 /// What became of a packet.
 enum Placed {

@@ -212,9 +212,14 @@ impl<'a, 'v> Service<'a, 'v> {
 
     /// Waits, unless somebody needs the queue.
     pub fn wait(&self, time: Duration) {
+        self.repeat(time, || thread::sleep(Duration::from_millis(1)));
+    }
+
+    /// Does something again and again, unless somebody needs the queue.
+    pub fn repeat(&self, time: Duration, act: impl Fn()) {
         let end = Instant::now() + time;
         while Instant::now() < end && !self.device.is_wanted(self.index) {
-            thread::sleep(Duration::from_millis(1));
+            act();
         }
     }
 

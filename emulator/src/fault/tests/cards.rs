@@ -72,6 +72,11 @@ pub const SHOWS: &[Show] = &[
         let header = echoed("header-noise").0;
         assert!(header.gso_size != 0 && header.csum_start != 0 && header.num_buffers != 1);
     }),
+    ("header-flips", || {
+        let header = echoed("header-flips:value=5").0;
+        assert_eq!((header.flags, header.csum_start), (1, 14));
+        assert_eq!((header.csum_offset, header.num_buffers), (0xffff, 0));
+    }),
     ("frame-len", || assert_eq!(echoed("frame-len").1, 5)),
     ("frame-empty", || assert_eq!(echoed("frame-empty").1, 12)),
     ("frame-runt", || assert_eq!(echoed("frame-runt").1, 20)),
