@@ -6,7 +6,8 @@
 //! a loop.
 
 use kernel::{
-    cpu, pci,
+    cpu,
+    pci,
     prelude::*,
     sync::{
         aref::ARef,

@@ -17,8 +17,12 @@ AT_ONCE = re.compile(r"features-|queue-(size|in-use|deaf|vector)|select-|config-
 # No driver can tell wrong data of the right length from right data; dm-integrity can.
 UNDETECTABLE = {"read-half-silent", "read-wrong"}
 
-# Their interrupts may be switched off by the kernel's core, which says so with a stack.
-STORMS = re.compile(r"interrupt-(storm|spurious)|isr-|config-storm")
+# Their interrupts may be switched off by the kernel's core, which says so with a stack: our drivers mask a flood themselves, but
+# a pin whose device says that it was not the one is the core's alone.
+STORMS = {"rust": re.compile(r"isr-zero"), "c": re.compile(r"interrupt-(storm|spurious)|isr-|config-storm")}
+
+# A card that is not there any more: its driver has to find that out, and may not wait until the network core misses packets.
+GONE = re.compile(r"vanish$|gone$|crash$")
 
 # Cards: the queues in which used entries are wrong, one at a time: 0 receives, 1 transmits.
 CARD_QUEUES = (0, 1)
@@ -50,10 +54,14 @@ class Cell:
         """Whether wrong data is no driver's fault."""
         return self.fault in UNDETECTABLE
 
-    @property
-    def may_be_switched_off(self):
+    def may_be_switched_off(self, driver):
         """Whether the kernel may switch an interrupt off."""
-        return STORMS.match(self.fault) is not None
+        return STORMS[driver].match(self.fault) is not None
+
+    @property
+    def may_be_missed(self):
+        """Whether the network core may be the first to notice that packets are not sent."""
+        return GONE.match(self.fault) is None
 
     def words(self, disk):
         """The emulator's command line; `disk` is the image of a disk."""
