@@ -129,6 +129,9 @@ def run(t):
         elif commands == ["make test"]:
             # What is running now, and what .ci/run calls.
             t.check("\nmake test\n" in (ROOT / ".ci" / "run").read_text(encoding="utf-8"), ".ci/run does not call it")
+        elif first.startswith("make hostile"):
+            t.equal(len(commands), 1, "commands in the block")
+            host(t, first, [r"^ok +blk/used-id/once ", r"^2 passed, 0 failed$"])
         elif first == "make":
             modules(t, commands)
         elif first == "make deb":
