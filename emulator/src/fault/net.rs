@@ -18,7 +18,7 @@ use crate::virtio::net::{
 const GSO_TCPV4: u8 = 1;
 
 /// Where the checksum of a header is that flips, and how far behind; within the shortest of frames.
-const FLIPPING_CHECKSUM: (u16, u16) = (14, 16);
+const FLIPPING_CHECKSUM: (u16, u16) = (20, 16);
 
 /// Faults of frames and commands.
 pub(super) const ROWS: &[Row] = &[

@@ -74,7 +74,7 @@ pub const SHOWS: &[Show] = &[
     }),
     ("header-flips", || {
         let header = echoed("header-flips:value=5").0;
-        assert_eq!((header.flags, header.csum_start), (1, 14));
+        assert_eq!((header.flags, header.csum_start), (1, 20));
         assert_eq!((header.csum_offset, header.num_buffers), (0xffff, 0));
     }),
     ("frame-len", || assert_eq!(echoed("frame-len").1, 5)),
