@@ -15,7 +15,7 @@ def _memory(g):
 
 
 def check(t, g, script, rounds, what, seconds):
-    """Runs `script`, which does something `rounds` times, up to three times.
+    """Runs `script`, of the guest or a function of ours, which does something `rounds` times, up to three times.
 
     A leak shows in every run: an object of some slab cache for each round, or LIMIT_KB of pages for
     all of them. The kernel's own lists go up and down, and do not show in every run.
@@ -23,7 +23,10 @@ def check(t, g, script, rounds, what, seconds):
     lost, suspects = [], None
     free, objects = _memory(g)
     for _ in range(WINDOWS):
-        g.sh(script, seconds)
+        if callable(script):
+            script()
+        else:
+            g.sh(script, seconds)
         old_free, old_objects = free, objects
         free, objects = _memory(g)
         lost.append(old_free - free)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A network namespace of a case's own, with a tap interface in it: QEMU is started there, servers listen there."""
+"""A network namespace of a case's own, with tap interfaces in it: QEMU is started there, servers listen there."""
 
 import ctypes
 import shlex
@@ -13,14 +13,22 @@ CLONE_NEWNET = 0x40000000
 
 
 class Namespace:
-    """`with Namespace("10.0.2.2/24", several=True) as space`: needs root. `several`: the tap has several queues."""
+    """`with Namespace("10.0.2.2/24", several=True) as space`: needs root. `several`: a tap has several queues. More than
+    one tap are ports of a bridge, which has the address then."""
 
-    TAP = "tap0"
-
-    def __init__(self, address, several=False):
+    def __init__(self, address, several=False, taps=1):
         more = " multi_queue" if several else ""
-        self._steps = (f"ip link set lo up; ip tuntap add dev {self.TAP} mode tap{more}; "
-                       f"ip addr add {address} dev {self.TAP}; ip link set {self.TAP} up")
+        top = "br0" if taps > 1 else "tap0"
+        steps = ["ip link set lo up"]
+        if taps > 1:
+            # Every port gets what is for groups, whether or not somebody was heard joining them.
+            steps.append(f"ip link add {top} type bridge mcast_snooping 0")
+        for tap in range(taps):
+            steps.append(f"ip tuntap add dev tap{tap} mode tap{more}")
+            if taps > 1:
+                steps += [f"ip link set tap{tap} master {top}", f"ip link set tap{tap} up"]
+        steps += [f"ip addr add {address} dev {top}", f"ip link set {top} up"]
+        self._steps = "; ".join(steps)
         self._process = None
 
     def __enter__(self):
@@ -45,9 +53,9 @@ class Namespace:
         """What starts a command in the namespace."""
         return ["nsenter", f"--net={self._path}", "--"]
 
-    def netdev(self, name, queues=1):
-        """QEMU's arguments for the tap interface as a network back end; QEMU is to be started in the namespace."""
-        return ["-netdev", f"tap,id={name},ifname={self.TAP},script=no,downscript=no,vhost=off,queues={queues}"]
+    def netdev(self, name, queues=1, tap=0):
+        """QEMU's arguments for a tap interface as a network back end; QEMU is to be started in the namespace."""
+        return ["-netdev", f"tap,id={name},ifname=tap{tap},script=no,downscript=no,vhost=off,queues={queues}"]
 
     def server(self, address, port=0):
         """A TCP socket that listens in the namespace."""

@@ -114,9 +114,9 @@ class Wire:
         self.send(frame[6:12] + OUR_MAC + frame[12:14] + address + reply)
         return True
 
-    def udp(self, mac, payload, port=9):
-        """A UDP datagram to the guest at 10.9.0.2."""
+    def udp(self, mac, payload, port=9, address=bytes((10, 9, 0, 2))):
+        """A UDP datagram to the guest, at 10.9.0.2 if nothing else is said."""
         body = struct.pack("!HHHH", 9, port, 8 + len(payload), 0) + payload
-        header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(body), 0, 0, 64, 17, 0, OUR_IP, bytes((10, 9, 0, 2)))
+        header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(body), 0, 0, 64, 17, 0, OUR_IP, address)
         header = header[:10] + struct.pack("!H", checksum(header)) + header[12:]
         return mac + OUR_MAC + struct.pack("!H", IPV4) + header + body

@@ -3,36 +3,19 @@
 
 import base64
 import struct
-import subprocess
 import time
 
-from .case import ROOT
+from . import programs
 from .wire import OUR_MAC, checksum
 
-SOURCES = ROOT / "tests" / "boot" / "bpf"
 KIND = b"\x88\xb5"
 COUNTERS = ("xdp_packets", "xdp_tx", "xdp_redirects", "xdp_drops")
-
-
-def _compile(t, path, source, *words):
-    """Compiles a file of ours to `path`; the first of the words is the compiler."""
-    command = [ROOT / "scripts" / "in-root", *words, "-O2", "-Wall", "-Werror", SOURCES / source, "-o", path]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    t.equal((done.returncode, done.stderr), (0, ""), f"exit status and messages of the compiler of {source}")
-
-
-def overlay(t):
-    """A folder for the guest with the program that has a socket of AF_XDP."""
-    folder = t.directory / "overlay"
-    (folder / "rvtest").mkdir(parents=True)
-    _compile(t, folder / "rvtest" / "af_xdp", "af_xdp.c", "gcc")
-    return folder
 
 
 def install(t, g, target):
     """Brings the programs into a guest; they redirect to the interface with the index `target`."""
     path = t.directory / "xdp.o"
-    _compile(t, path, "xdp.c", "clang", "-target", "bpf", f"-DTARGET={target}", "-I/usr/include/x86_64-linux-gnu", "-c")
+    programs.build(t, path, "bpf/xdp.c", "clang", "-target", "bpf", f"-DTARGET={target}", "-I/usr/include/x86_64-linux-gnu", "-c")
     text = base64.b64encode(path.read_bytes()).decode()
     g.sh(f"echo {text} | base64 -d >/tmp/xdp.o")
 

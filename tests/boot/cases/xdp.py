@@ -12,7 +12,7 @@ Rows: N54 N77 N80 N82 N83 N84
 import contextlib
 import os
 
-from harness import devices, xdp
+from harness import devices, programs, xdp
 from harness.namespace import Namespace
 from harness.peer import Peer
 from harness.wire import Wire
@@ -85,7 +85,7 @@ def run(t):
         qemu += devices.net("incomplete", "tap1", ctrl_guest_offloads=False)
         for name, properties in CARDS.items():
             qemu += wires[name].netdev(f"{name}-net") + devices.net(name, f"{name}-net", romfile="", **properties)
-        words = (*devices.BARE, "--smp", CPUS, "--overlay", xdp.overlay(t))
+        words = (*devices.BARE, "--smp", CPUS, "--overlay", programs.overlay(t, "bpf/af_xdp.c"))
         g = stack.enter_context(t.boot(args=words, qemu=qemu, enter=space.enter))
         in_guest(t, g, {name: Card(g, name, wires[name]) for name in CARDS}, peer)
 

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0
+"""64 flows on four pairs of queues and four CPUs, for as long as one likes: every byte comes back, nothing stalls, no memory is lost.
+
+QEMU's card on a tap interface with four queues, in a network namespace made for it; that needs root. The host sends back
+what it gets. Beside the streams there are datagrams, whole and in fragments. The bytes of each flow are known. Every queue
+has its share both ways. `RVIRTIO_LONG` in the environment, as `make test-long` has it, makes it ten minutes.
+
+Rows: N22 N40 N61 N79
+"""
+
+import os
+import re
+
+from harness import devices, leaks, programs
+from harness.namespace import Namespace
+
+LONG = bool(os.environ.get("RVIRTIO_LONG"))
+# Of the guest's time; at first to fill the caches of its kernel.
+WARM_UP, SECONDS = 4, 600 if LONG else 20
+TIMEOUT = 4 * SECONDS + 400
+CPUS, FLOWS = 4, 64
+HOST, PORT = "10.9.0.1", 5000
+LENGTHS = "1 1400 1473 9000 40000"
+
+FLOOD = """
+rm -f /tmp/stop
+(while [ ! -e /tmp/stop ]; do /rvtest/flows datagrams {host} {port} {lengths} || exit 1; done) >/tmp/datagrams 2>&1 & other=$!
+/rvtest/flows streams {host} {port} {flows} 0 {seconds}; status=$?
+touch /tmp/stop
+wait $other || {{ tail -n 3 /tmp/datagrams; exit 1; }}
+exit $status
+"""
+
+
+def flood(g, seconds):
+    """All flows for so long; what was said of them."""
+    return g.sh(FLOOD.format(host=HOST, port=PORT, lengths=LENGTHS, flows=FLOWS, seconds=seconds), 3 * seconds + 200)
+
+
+def packets(g, nic, way):
+    """What each queue has carried."""
+    return [int(line) for line in g.sh(f"ethtool -S {nic} | sed -n 's/^ *{way}[0-9]*_packets: //p'").split()]
+
+
+def run(t):
+    """One boot."""
+    t.equal(os.geteuid(), 0, "user id, for a network namespace")
+    folder = programs.overlay(t, "net/flows.c")
+    with Namespace(f"{HOST}/24", several=True) as space, programs.served(t, folder, space.enter, PORT):
+        qemu = space.netdev("wire", CPUS) + devices.net("nic", "wire", mq=True, vectors=2 * CPUS + 2)
+        words = (*devices.BARE, "--smp", CPUS, "--memory", "1G", "--overlay", folder)
+        with t.boot(args=words, qemu=qemu, enter=space.enter) as g:
+            nic = g.sh(f"nic_of {g.pci('nic')}")
+            g.sh(f"ip link set {nic} up; ip addr add 10.9.0.2/24 dev {nic}; ping -c 1 -W 5 {HOST}")
+            flood(g, WARM_UP)
+            before = {way: packets(g, nic, way) for way in ("rx", "tx")}
+
+            def soak():
+                said = flood(g, SECONDS)
+                counts = re.search(r"(\d+) flows, (\d+) bytes, (\d+) at least", said)
+                t.check(counts and int(counts[1]) == FLOWS and int(counts[3]) > 0, f"flows that have moved: {said}")
+
+            leaks.check(t, g, soak, 1000, f"{SECONDS} seconds of {FLOWS} flows", 0)
+            if t.rust:
+                for way, counts in before.items():
+                    carried = [now - then for now, then in zip(packets(g, nic, way), counts)]
+                    t.check(min(carried) > FLOWS, f"{way}: packets of each queue: {carried}")
+            errors = g.sh(f"cd /sys/class/net/{nic}/statistics; cat rx_errors rx_dropped tx_errors tx_dropped").split()
+            t.equal(errors, ["0"] * 4, "errors and drops of the card")
