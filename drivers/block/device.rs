@@ -157,6 +157,10 @@ impl Block {
         if let Some(held) = &*block.up.lock() {
             held.live.driver_ok();
         }
+        if queues.any_broken() {
+            // When there was nobody to be told.
+            block.rescue.schedule();
+        }
         // Reads partitions, so the device must be up.
         let disk = disk.add::<(Serial, CacheType)>(pdev.as_ref())?;
         block.disk.put(disk, settings.capacity);
