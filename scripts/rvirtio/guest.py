@@ -19,7 +19,7 @@ LINKS = {"bin/sh": "dash", "sbin/mkfs.ext4": "mke2fs", "sbin/mkfs.ext3": "mke2fs
 FILES = ["/etc/mke2fs.conf", "/usr/share/misc/pci.ids", "/etc/protocols", "/etc/services"]
 
 # Of the kernel's own modules, those a guest is useful with, as far as the kernel has them.
-KERNEL_MODULES = """virtio_pci virtio_blk virtio_net virtio_rng dummy tun veth bridge 8021q macvlan vxlan sch_netem
+KERNEL_MODULES = """virtio_pci virtio_blk virtio_net virtio_rng dummy tun veth bridge 8021q macvlan vxlan sch_netem bonding
 overlay loop vfat pktgen mq_deadline kyber_iosched""".split()
 
 # More programs and modules, 20 MB, which a guest without need of them would unpack at each boot.

@@ -14,10 +14,10 @@ def _memory(g):
     return int(free), {name: int(count) for name, count in (line.split() for line in lines)}
 
 
-def check(t, g, script, rounds, what, seconds):
+def check(t, g, script, rounds, what, seconds, limit=LIMIT_KB):
     """Runs `script`, of the guest or a function of ours, which does something `rounds` times, up to three times.
 
-    A leak shows in every run: an object of some slab cache for each round, or LIMIT_KB of pages for
+    A leak shows in every run: an object of some slab cache for each round, or `limit` kB of pages for
     all of them. The kernel's own lists go up and down, and do not show in every run.
     """
     lost, suspects = [], None
@@ -32,7 +32,7 @@ def check(t, g, script, rounds, what, seconds):
         lost.append(old_free - free)
         grown = {name for name, count in objects.items() if count - old_objects.get(name, count) >= rounds * 9 // 10} - NOISY
         suspects = grown if suspects is None else suspects & grown
-        if min(lost) < LIMIT_KB and not suspects:
+        if min(lost) < limit and not suspects:
             return
     if suspects:
         t.check(False, f"{what} cost objects of {', '.join(sorted(suspects))} each time")

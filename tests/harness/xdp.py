@@ -83,3 +83,35 @@ def same(t, got, wanted, what):
 def swapped(frame):
     """The frame as the card sends it back."""
     return frame[6:12] + frame[:6] + frame[12:]
+
+
+class Card:
+    """A card of the guest and the end of its wire."""
+
+    def __init__(self, g, name, wire):
+        self.g, self.name, self.wire = g, name, wire
+        self.nic = g.sh(f"nic_of {g.pci(name)}")
+        self.mac = bytes.fromhex(g.sh(f"cat /sys/class/net/{self.nic}/address").replace(":", ""))
+        self._number = 0
+
+    def load(self, program):
+        """Loads a program in place of the one before."""
+        load(self.g, self.nic, program)
+
+    def counts(self, way="rx", names=COUNTERS):
+        """Its counters."""
+        return counts(self.g, self.nic, way, names)
+
+    def send(self, lengths):
+        """Sends test frames to it; gives them."""
+        frames = []
+        for length in lengths:
+            self._number += 1
+            frames.append(test_frame(self.mac, length, self._number))
+            self.wire.send(frames[-1])
+        return frames
+
+    def ping(self):
+        """The stack gets what comes by the wire, and sends."""
+        self.g.sh(f"ip addr flush dev {self.nic}; ip addr add 10.9.0.2/24 dev {self.nic}; ping -c 2 -i 0.1 -W 5 -I {self.nic} 10.9.0.1; "
+                  f"status=$?; ip addr flush dev {self.nic}; exit $status")

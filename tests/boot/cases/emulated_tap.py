@@ -4,9 +4,10 @@
 The host leaves checksums and segmentation to the guest, and the guest to the host, as far as the driver takes
 it: of 4 MiB each way, with checksums, most goes in packets far larger than a segment. So with mergeable
 buffers and with long ones, on one pair of queues and on two. Of our driver the trace has the headers that say so, and the
-commands that switch large packets off and on. That needs root.
+commands that switch large packets off and on; and each packet's header has the size that it is to have, in a buffer of its own
+without ANY_LAYOUT. That needs root.
 
-Rows: D34 D36 N2 N7 N11 N36 N63
+Rows: D34 D36 N2 N7 N11 N32 N36 N47 N63
 """
 
 import hashlib
@@ -26,6 +27,7 @@ NEEDS_CSUM, TCPV4 = 1, 1
 # Ethernet, IP, TCP.
 HEADERS = 14 + 20 + 20
 SET_OFFLOADS = (5, 0)
+TRANSMIT = 1
 
 VARIANTS = {
     "linux": {"driver": "c", "words": ("--queues", 2)},
@@ -33,7 +35,7 @@ VARIANTS = {
     "linux-segments": {"driver": "c", "words": ("--features", "-guest-tso4,-gso,-host-tso4"), "large": False},
     "rust": {"driver": "rust"},
     "rust-long-buffers": {"driver": "rust", "words": ("--features", "-mrg-rxbuf")},
-    "rust-segments": {"driver": "rust", "words": ("--features", "-guest-tso4,-gso,-host-tso4,-guest-tso6,-guest-ufo"),
+    "rust-segments": {"driver": "rust", "words": ("--features", "-guest-tso4,-gso,-host-tso4,-guest-tso6,-guest-ufo,-any-layout"),
                       "large": False},
 }
 
@@ -55,6 +57,18 @@ def check_headers(t, trace, large):
                 t.check(header["gso_size"] <= 1460 and header["bytes"] > header["hdr_len"] + header["gso_size"], f"sizes of {header}")
     commands = [event for event in events(trace, "command") if (event["class"], event["command"]) == SET_OFFLOADS]
     t.equal([command["answer"] for command in commands], [0, 0] if large else [], "answers to commands about offloads")
+
+
+def check_framing(t, trace, features):
+    """How many bytes the header of each packet has that was sent, and that it has a buffer of its own where it must have one."""
+    wanted = 10 if "-mrg-rxbuf" in features else 12
+    chains = [event["pieces"] for event in events(trace, "chain") if event["queue"] == TRANSMIT]
+    headers = [header for header in events(trace, "header") if header["queue"] == TRANSMIT]
+    t.check(len(chains) > 10, f"{len(chains)} packets were sent")
+    for pieces, header in zip(chains, headers, strict=True):
+        t.equal(sum(piece["len"] for piece in pieces) - header["bytes"], wanted, f"bytes of the header of {header}, in {pieces}")
+        if "-any-layout" in features:
+            t.equal(pieces[0]["len"], wanted, f"bytes of the first buffer of {pieces}")
 
 
 def run(t, driver, words=(), large=True):
@@ -98,5 +112,6 @@ def run(t, driver, words=(), large=True):
             t.check(count > SEGMENTS, f"{count} frames {way}: large packets")
     if driver == "rust":
         check_headers(t, trace, large)
+        check_framing(t, trace, words[-1] if words else "")
     else:
         conformance.compare(t, "virtio_net", device.broken)

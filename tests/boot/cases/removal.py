@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """A disk and a card are unplugged by QMP under load, and plugged in again, three times.
 
-fio runs at depth 32 on the disk and a stream of pings on the card while device_del takes both away.
+fio runs at depth 32 on the disk, and a stream of pings and one of TCP on the card, while device_del takes both away.
 QEMU must see the guest let go of them, the load must end with errors and not hang, nothing may be
 left behind in /proc/interrupts and /proc/ioports; then device_add brings them back and they work.
 
@@ -9,8 +9,9 @@ Rows: T51 T96 T108 B66 N91
 """
 
 from harness import devices
+from harness.peer import Peer
 
-TIMEOUT = 150
+TIMEOUT = 400
 
 
 def run(t):
@@ -19,22 +20,23 @@ def run(t):
     qemu = devices.disk("disk", image, addr=4) + devices.user_net("nic", addr=3)
     t.allow(r"I/O error", "requests to a disk that was taken away")
     t.allow(r"Buffer I/O error", "requests to a disk that was taken away")
-    with t.boot(args=devices.BARE, qemu=qemu) as g:
+    with Peer() as peer, t.boot(args=devices.BARE, qemu=qemu) as g:
         disk_at, nic_at = g.pci("disk"), g.pci("nic")
         for number in range(3):
             g.sh(f"disk=$(disk_of {disk_at}); disk_round_trip /dev/$disk 1 64k; "
-                 f"nic=$(nic_of {nic_at}); user_net_up $nic; ping -c 1 -W 5 10.0.2.2", 30)
+                 f"nic=$(nic_of {nic_at}); user_net_up $nic; ping -c 1 -W 5 10.0.2.2", 90)
             g.sh(f"disk=$(disk_of {disk_at}); (fio --name=load --filename=/dev/$disk --rw=randrw --bs=4k --direct=1 "
                  "--ioengine=libaio --iodepth=32 --time_based --runtime=60 --output=/tmp/fio; echo $? >/tmp/fio.end) & "
                  "rm -f /tmp/fio.end; (ping -f -s 1000 10.0.2.2 >/tmp/ping 2>&1) & echo $! >/tmp/ping.pid; "
-                 f"until [ $(awk '{{ print $5 }}' /sys/block/$disk/stat) -gt 500 ]; do sleep 0.1; done", 30)
+                 f"(tcp_get {peer.port} 100000000 >/dev/null 2>&1) & rx=/sys/class/net/$(nic_of {nic_at})/statistics/rx_bytes; old=$(cat $rx); "
+                 "until [ $(awk '{ print $5 }' /sys/block/$disk/stat) -gt 500 ] && [ $(cat $rx) -gt $((old + 200000)) ]; do sleep 0.1; done", 60)
             for name in ("disk", "nic"):
                 g.qmp.command("device_del", id=name)
             for name in ("disk", "nic"):
                 g.qmp.wait_event("DEVICE_DELETED", 20, device=name)
             g.wait("[ -e /tmp/fio.end ]", 20, "the load on the disk ended")
             t.check(g.sh("cat /tmp/fio.end") != "0", "fio did not notice that its disk went")
-            g.sh("kill $(cat /tmp/ping.pid) 2>/dev/null; true")
+            g.sh("kill $(cat /tmp/ping.pid) 2>/dev/null; while pidof ping nc >/dev/null; do kill $(pidof ping nc); sleep 0.1; done; true")
             for address in (disk_at, nic_at):
                 t.check(g.run(f"[ -e /sys/bus/pci/devices/{address} ]")[0] != 0, f"{address} is still there")
             if t.rust:

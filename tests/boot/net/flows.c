@@ -7,7 +7,7 @@
  *     flows streams ADDRESS PORT FLOWS KILOBYTES SECONDS
  *     flows datagrams ADDRESS PORT LENGTH...
  *
- * Streams end after KILOBYTES each or after SECONDS, whichever comes first (0: never), and when all that was sent has come
+ * Streams end after KILOBYTES each or after SECONDS (0: never), but not before a first piece, and when all that was sent has come
  * back; one line says how many bytes that were. A flow that nothing moves on for two minutes has failed.
  */
 
@@ -140,7 +140,7 @@ static uint64_t stream(const char *address, const char *port, uint64_t flow, uin
 		ssize_t done;
 
 		if (gone == ready && !ending) {
-			if ((most && sent >= most) || (end && time(NULL) >= end)) {
+			if ((most && sent >= most) || (end && sent && time(NULL) >= end)) {
 				ending = 1;
 				shutdown(poller.fd, SHUT_WR);
 				continue;
