@@ -368,6 +368,7 @@ impl<E: Events> Handler for Source<E> {
 }
 
 /// Asks every queue, so that the work of one does not hide that of the next.
+#[inline(never)] // So that the handler of a single queue is short.
 fn interrupt_all<E: Events>(events: &E, queues: &[CallbackQueue]) -> bool {
     let mut found = false;
     for queue in queues {
@@ -389,6 +390,7 @@ impl<E: Events> Pin<E> {
     ///
     /// The queues are scanned even if only the configuration bit is set: with event indices a
     /// device may have used buffers between the two.
+    #[inline(never)] // As above.
     fn interrupt(&self) -> IrqReturn {
         let bits = self.transport.isr();
         // All ones is what a device that is no longer there reads as.
