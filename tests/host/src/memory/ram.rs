@@ -40,7 +40,7 @@ pub const START: u64 = 0x10_0000;
 
 /// Physical address of the end. Addresses are never used twice, so there have to be many; a page
 /// takes memory only while it holds something.
-pub const END: u64 = START + (1 << 40);
+pub const END: u64 = START + (1 << if cfg!(feature = "plain") { 33 } else { 40 });
 
 /// The memory, and where it is mapped.
 pub struct Ram {
