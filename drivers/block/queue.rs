@@ -16,9 +16,9 @@ use kernel::{
 };
 
 use crate::{
-    batch::Batch,
     kernel_ext::block::mq::{
         BlkStatus,
+        Completed,
         CompletionBatch,
         HwQueue,
         Refusal,
@@ -66,7 +66,7 @@ struct Ring {
     /// Interrupts are never wanted.
     polled: bool,
     /// The frames that are not in the virtqueue, by the tag of the requests they are for.
-    frames: KVVec<Option<Frame>>,
+    frames: KVVec<Option<KBox<Frame>>>,
     /// The block layer was told to stop, for want of descriptors.
     stopped: bool,
     /// It is known why the queue is broken.
@@ -239,7 +239,7 @@ impl Queue {
     pub(crate) fn drain(&self, broke: impl Fn(Violation)) -> bool {
         let mut any = false;
         loop {
-            let taken = self.take(Batch::complete, &broke);
+            let taken = self.take(Completed::give_back, &broke);
             any |= taken.count > 0;
             if !taken.more {
                 return any;
@@ -258,7 +258,7 @@ impl Queue {
     ) -> usize {
         let mut count = 0;
         while self.progress.more_used() {
-            let taken = self.take(|done| done.complete_with(others), &broke);
+            let taken = self.take(|done| done.give_back_with(others), &broke);
             count += taken.count;
             // However fast the device is, and whatever it says.
             if !taken.more || count >= taken.ring_size {
@@ -268,10 +268,10 @@ impl Queue {
         count
     }
 
-    /// Takes what the device has used, as much as a batch holds, and has `complete` complete it.
+    /// Takes what the device has used, and has `give_back` give it back.
     #[inline]
-    fn take(&self, complete: impl FnOnce(&mut Batch), broke: impl Fn(Violation)) -> Taken {
-        let mut done = Batch::new();
+    fn take(&self, give_back: impl FnOnce(Completed), broke: impl Fn(Violation)) -> Taken {
+        let mut done = Completed::new();
         let mut ring = self.ring.lock();
         let more = ring.take_used(&mut done);
         let ring_size = ring.virtqueue.size().into();
@@ -280,7 +280,7 @@ impl Queue {
         drop(ring);
 
         let count = done.len();
-        complete(&mut done);
+        give_back(done);
         if let Some(violation) = violation {
             broke(violation);
         }
@@ -354,32 +354,29 @@ impl Ring {
         request
     }
 
-    /// Takes what the device has used, as much as a batch holds; returns whether there may be
-    /// more. Interrupts are enabled when there is not, unless the queue is polled.
-    #[inline]
-    fn take_used(&mut self, done: &mut Batch) -> bool {
+    /// Takes what the device has used, which is at most what was in flight; returns whether there is
+    /// more by now. Interrupts are enabled when there is not, unless the queue is polled.
+    #[inline(always)] // For each interrupt; there are few callers.
+    fn take_used(&mut self, done: &mut Completed) -> bool {
         self.virtqueue.disable_cb();
-        while !done.is_full() {
-            let Some(used) = self.virtqueue.pop() else {
-                return !self.polled && !self.virtqueue.enable_cb();
-            };
+        while let Some(used) = self.virtqueue.pop() {
             self.progress = true;
             let status = request::result(&used, &mut self.lengths);
             let request = self.take_apart(used.token);
             done.push(request, status);
         }
-        true
+        !self.polled && !self.virtqueue.enable_cb()
     }
 
     /// Has the block layer run the queue again if it was stopped and there is room now.
     #[inline]
-    fn restart(&mut self, done: &Batch) {
+    fn restart(&mut self, done: &Completed) {
         if !self.stopped {
             return;
         }
-        if let Some(request) = done.first() {
+        if let Some(hw_queue) = done.hw_queue() {
             self.stopped = false;
-            request.hw_queue().start();
+            hw_queue.start();
         }
     }
 

@@ -43,14 +43,15 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
-    /// Allocates `count` frames.
-    pub(crate) fn table(count: usize) -> Result<KVVec<Option<Self>>> {
+    /// Allocates `count` frames, each in a box: it is moved with every request.
+    pub(crate) fn table(count: usize) -> Result<KVVec<Option<KBox<Self>>>> {
         let headers = Slot::table(count)?;
         let statuses = Slot::table(count)?;
         let mut frames = KVVec::with_capacity(count, GFP_KERNEL)?;
 
         for (header, status) in headers.into_iter().zip(statuses) {
-            frames.push(Some(Self { header, status }), GFP_KERNEL)?;
+            let frame = KBox::new(Self { header, status }, GFP_KERNEL)?;
+            frames.push(Some(frame), GFP_KERNEL)?;
         }
         Ok(frames)
     }
@@ -66,13 +67,13 @@ impl Frame {
 /// A request in the virtqueue.
 pub(crate) struct Token {
     /// What surrounds the data.
-    pub(crate) frame: Frame,
+    pub(crate) frame: KBox<Frame>,
     /// The request, which owns the data.
     pub(crate) request: Request,
 }
 
 impl Buffers for Token {
-    #[inline]
+    #[inline(always)] // A chain that is lent to a function is kept in memory.
     fn describe<'a>(&'a self, chain: &mut Chain<'a>) -> Result<(), ChainError> {
         chain.readable(&self.frame.header)?;
         match self.request.data() {
@@ -109,18 +110,13 @@ pub(crate) fn result(used: &Used<Token>, lengths: &mut ReadLengths) -> BlkStatus
 /// The outcome of a request that cannot be sent to the device.
 #[inline]
 pub(crate) fn header(request: &mut Request) -> Result<RequestHeader, BlkStatus> {
-    let (kind, sector) = match request.op() {
-        Op::Read => (RequestType::In, request.sector()),
-        Op::Write => (RequestType::Out, request.sector()),
-        Op::Flush => (RequestType::Flush, 0),
-        Op::Discard => (RequestType::Discard, ranges(request, 0)?),
-        Op::SecureErase => (RequestType::SecureErase, ranges(request, 0)?),
-        Op::WriteZeroes { unmap: false } => (RequestType::WriteZeroes, ranges(request, 0)?),
-        Op::WriteZeroes { unmap: true } => {
-            (RequestType::WriteZeroes, ranges(request, RANGE_F_UNMAP)?)
-        }
-        Op::DriverIn(_) => (RequestType::GetId, 0),
-        Op::Other => return Err(BlkStatus::NOT_SUPPORTED),
+    let op = request.op();
+    let (kind, sector) = if op == Op::Read {
+        (RequestType::In, request.sector())
+    } else if op == Op::Write {
+        (RequestType::Out, request.sector())
+    } else {
+        (other_kind(request)?, 0)
     };
     Ok(RequestHeader {
         kind: kind as u32,
@@ -129,14 +125,29 @@ pub(crate) fn header(request: &mut Request) -> Result<RequestHeader, BlkStatus> 
     })
 }
 
-/// Makes the range records of a request its data; the header's sector is 0 then.
-fn ranges(request: &mut Request, flags: u32) -> Result<u64, BlkStatus> {
+/// What a request asks for that has no data of the disk's; a header's sector is 0 then.
+#[cold]
+fn other_kind(request: &mut Request) -> Result<RequestType, BlkStatus> {
+    match request.op() {
+        Op::Flush => Ok(RequestType::Flush),
+        Op::Discard => ranges(request, 0).map(|()| RequestType::Discard),
+        Op::SecureErase => ranges(request, 0).map(|()| RequestType::SecureErase),
+        Op::WriteZeroes { unmap } => {
+            ranges(request, if unmap { RANGE_F_UNMAP } else { 0 })?;
+            Ok(RequestType::WriteZeroes)
+        }
+        Op::DriverIn(_) => Ok(RequestType::GetId),
+        Op::Read | Op::Write | Op::Other => Err(BlkStatus::NOT_SUPPORTED),
+    }
+}
+
+/// Makes the range records of a request its data.
+fn ranges(request: &mut Request, flags: u32) -> Result<(), BlkStatus> {
     // A record is little-endian: sector, number of sectors, flags (section 5.2.6).
     request
         .set_range_records(|range| {
             let (start, count) = (u128::from(range.start), u128::from(range.count));
             (start | count << 64 | u128::from(flags) << 96).to_le_bytes()
         })
-        .map_err(|_| BlkStatus::IO_ERROR)?;
-    Ok(0)
+        .map_err(|_| BlkStatus::IO_ERROR)
 }

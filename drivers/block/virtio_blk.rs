@@ -6,7 +6,7 @@
 //! - [`device`] binds to a PCI function, brings it up and makes a disk of it;
 //! - [`config`] turns the device's configuration into limits of the block layer;
 //! - [`queues`] is what the block layer and the interrupt handlers call: all queues of a device;
-//! - [`queue`] puts requests into a virtqueue and takes them out again, in a [`batch`];
+//! - [`queue`] puts requests into a virtqueue and takes them out again;
 //! - [`request`] says what a request is on the wire;
 //! - [`cache`] is the disk's cache mode, in sysfs too;
 //! - [`rescue`] resets a device that stopped working, and sends requests again;
@@ -19,7 +19,6 @@ mod kernel_ext;
 #[path = "../virtio/virtio.rs"]
 mod virtio;
 
-mod batch;
 mod cache;
 mod config;
 mod device;

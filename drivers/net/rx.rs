@@ -110,10 +110,14 @@ impl Receiver {
     ///
     /// Returns false if there was no memory for all of them.
     pub(crate) fn refill(&mut self, owner: &Owned<'_>) -> bool {
-        let Parts { vq, sizing, .. } = &mut self.parts;
+        let Parts {
+            vq, sizing, stats, ..
+        } = &mut self.parts;
+        let (size, descriptors) = (sizing.size(), sizing.descriptors());
+        stats.buffer_size.set(size.into());
         let mut enough = true;
-        while vq.free() >= sizing.descriptors() && vq.broken().is_none() {
-            let Some(buffer) = self.stock.buffer(sizing, owner) else {
+        while vq.free() >= descriptors && vq.broken().is_none() {
+            let Some(buffer) = self.stock.buffer(sizing, size, owner) else {
                 enough = false;
                 break;
             };

@@ -2,7 +2,7 @@
 
 //! Counters, a set for each queue, so that no two CPUs write to the same.
 
-use crate::kernel_ext::net::stats::Counter;
+pub(crate) use crate::kernel_ext::net::stats::Counter;
 
 /// What a receive queue has counted. Written by the owner of its NAPI instance.
 #[derive(Default)]

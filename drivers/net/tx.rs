@@ -42,7 +42,10 @@ use crate::{
     },
     link::Link,
     offload,
-    stats::TxStats,
+    stats::{
+        Counter,
+        TxStats, //
+    },
     virtio::{
         core::net::{
             HEADER_BYTES,
@@ -51,6 +54,7 @@ use crate::{
         device::Notifier,
         transport::Quiesced,
         virtqueue::{
+            AddError,
             AddReason,
             Buffers,
             Chain,
@@ -100,17 +104,22 @@ impl Packet {
     #[inline]
     fn new(mut skb: SkBuff, framing: Framing, limited: bool) -> Option<Self> {
         let len = skb.len();
-        let header = offload::header(&skb)?.encode();
-        let bytes = header
-            .get(..framing.header_len() as usize)
-            .unwrap_or_default();
-        let header = if framing.any_layout && skb.push(bytes) {
-            HeaderPlace::Pushed
-        } else {
-            skb.write_control(bytes);
-            if framing.mergeable {
-                HeaderPlace::MergeableControl
+        let header = offload::header(&skb)?;
+        let may_push = framing.any_layout;
+        let header = if framing.mergeable {
+            let header = header.words();
+            if may_push && skb.push(header) {
+                HeaderPlace::Pushed
             } else {
+                skb.write_control(header);
+                HeaderPlace::MergeableControl
+            }
+        } else {
+            let header = header.short_words();
+            if may_push && skb.push(header) {
+                HeaderPlace::Pushed
+            } else {
+                skb.write_control(header);
                 HeaderPlace::Control
             }
         };
@@ -164,7 +173,7 @@ impl Packet {
 }
 
 impl Buffers for Packet {
-    #[inline]
+    #[inline(always)] // A chain that is lent to a function is kept in memory.
     fn describe<'a>(&'a self, chain: &mut Chain<'a>) -> Result<(), ChainError> {
         let (skb, header) = match self {
             Self::Stack { skb, header, .. } => (skb, header),
@@ -179,6 +188,18 @@ impl Buffers for Packet {
             }
         }
         chain.readable(skb)
+    }
+
+    #[inline]
+    fn is_single(&self) -> bool {
+        match self {
+            Self::Stack {
+                skb,
+                header: HeaderPlace::Pushed,
+                ..
+            } => skb.is_linear(),
+            _ => false,
+        }
     }
 }
 
@@ -201,7 +222,7 @@ pub(crate) struct Transmitter {
     size: u16,
     /// Sent packets are given back by the poll. Otherwise they lose their owners when they are
     /// sent, and are given back with the next one. Changes while the interface is closed.
-    polled: Atomic<u32>,
+    polled: Counter,
     /// Packets that had been sent when the watchdog barked the last time.
     stuck_at: Atomic<u64>,
     link: Arc<Link>,
@@ -229,7 +250,7 @@ impl Transmitter {
             framing,
             reserve: MAX_DESCRIPTORS.min(size),
             size,
-            polled: Atomic::new(1),
+            polled: Counter::new(),
             stuck_at: Atomic::new(u64::MAX),
             link,
             stats: TxStats::default(),
@@ -250,12 +271,12 @@ impl Transmitter {
     /// Whether sent packets are given back by the poll.
     #[inline]
     pub(crate) fn is_polled(&self) -> bool {
-        self.polled.load(Relaxed) != 0
+        self.polled.get() != 0
     }
 
     /// Says how sent packets are given back, while the interface is closed.
     pub(crate) fn set_polled(&self, polled: bool) {
-        self.polled.store(polled.into(), Relaxed);
+        self.polled.set(polled.into());
     }
 
     /// Sends a packet, or drops it.
@@ -273,7 +294,7 @@ impl Transmitter {
         skb.tx_timestamp();
         if !polled && !skb.orphan() {
             self.stats.drops.inc();
-            return self.tell(queue, !more);
+            return self.tell_after_all(queue, !more);
         }
         let packet = Packet::new(skb, self.framing, polled);
         let tell = match self.add(&mut queue, packet) {
@@ -317,13 +338,13 @@ impl Transmitter {
 
     /// Tells the device of the frames that are in the queue.
     pub(crate) fn flush_frames(&self, poll: &Polling<'_>) {
-        self.tell(self.queue.lock(poll), true);
+        self.tell_after_all(self.queue.lock(poll), true);
     }
 
     /// Puts a frame into the queue, or gives it back.
     fn add_frame(&self, queue: &mut TxGuard<'_, State>, frame: Frame) -> Result<(), Frame> {
         let packet = Packet::of_frame(frame, self.framing)?;
-        match queue.vq.add(packet) {
+        match add(&mut queue.vq, packet) {
             Ok(()) => Ok(()),
             Err(error) => error.token.into_frame().map_or(Ok(()), Err),
         }
@@ -347,11 +368,17 @@ impl Transmitter {
             self.queue.stop();
             self.stats.stops.inc();
         }
-        self.tell(queue, flush || is_full);
+        self.tell_after_all(queue, flush || is_full);
+    }
+
+    /// As [`Self::tell`], where it does not have to be quick.
+    #[inline(never)]
+    fn tell_after_all(&self, queue: TxGuard<'_, State>, now: bool) {
+        self.tell(queue, now);
     }
 
     /// Tells the device, if it is time to, of what is in the queue.
-    #[inline]
+    #[inline(always)] // For each packet.
     fn tell(&self, mut queue: TxGuard<'_, State>, now: bool) {
         if !now {
             return;
@@ -379,12 +406,8 @@ impl Transmitter {
             let Err(error) = queue.vq.add(packet) else {
                 return Some(len);
             };
-            // A ring that is smaller than a packet has fragments.
-            if error.reason == AddReason::Chain(ChainError::TooLong) {
-                let mut packet = error.token;
-                if packet.linearize() && queue.vq.add(packet).is_ok() {
-                    return Some(len);
-                }
+            if add_linear(&mut queue.vq, error) {
+                return Some(len);
             }
         }
         self.stats.drops.inc();
@@ -502,6 +525,22 @@ impl Transmitter {
         self.napi.schedule();
         false
     }
+}
+
+/// Puts a packet into a queue, where it does not have to be quick.
+#[inline(never)]
+fn add(vq: &mut Virtqueue<Packet>, packet: Packet) -> Result<(), AddError<Packet>> {
+    vq.add(packet)
+}
+
+/// Puts a packet into a queue after all, if it was not because it has more fragments than the ring is
+/// large.
+#[cold]
+fn add_linear(vq: &mut Virtqueue<Packet>, error: AddError<Packet>) -> bool {
+    let mut packet = error.token;
+    error.reason == AddReason::Chain(ChainError::TooLong)
+        && packet.linearize()
+        && add(vq, packet).is_ok()
 }
 
 /// The poll of a transmit queue.

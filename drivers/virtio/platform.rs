@@ -6,6 +6,11 @@
 //! This file maps those needs to the kernel. The host tests bring a file of the same name that
 //! maps them to `std`, which is how the same queue runs in both places.
 
+use core::sync::atomic::{
+    compiler_fence,
+    Ordering::AcqRel, //
+};
+
 use kernel::{
     alloc::flags::GFP_KERNEL,
     fmt,
@@ -125,10 +130,16 @@ pub fn full_barrier() {
     }
 }
 
+/// Whether CPUs of this kind perform reads in order, and writes in order, so that only the compiler
+/// has to be told. The kernel's barrier is then a call that does nothing.
+const IN_ORDER: bool = cfg!(target_arch = "x86_64");
+
 /// Orders reads before it against reads after it.
 #[inline]
 pub fn read_barrier() {
-    if cfg!(CONFIG_SMP) {
+    if IN_ORDER {
+        compiler_fence(AcqRel);
+    } else if cfg!(CONFIG_SMP) {
         barrier::smp_mb(barrier::Read);
     } else {
         barrier::mb(barrier::Read);
@@ -138,7 +149,9 @@ pub fn read_barrier() {
 /// Orders writes before it against writes after it.
 #[inline]
 pub fn write_barrier() {
-    if cfg!(CONFIG_SMP) {
+    if IN_ORDER {
+        compiler_fence(AcqRel);
+    } else if cfg!(CONFIG_SMP) {
         barrier::smp_mb(barrier::Write);
     } else {
         barrier::mb(barrier::Write);

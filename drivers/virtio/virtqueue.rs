@@ -35,7 +35,8 @@ use super::{
         layout::{
             self,
             Layout,
-            LayoutError, //
+            LayoutError,
+            DESC_F_INDIRECT, //
         },
         notification::{
             need_event,
@@ -99,7 +100,7 @@ struct InFlight<T> {
 ///
 /// # Invariants
 ///
-/// * `links` and `in_flight` have one entry per descriptor.
+/// * `in_flight` has one entry per descriptor.
 /// * `in_flight[h]` is some exactly if the chain with head `h` is in the available ring and not
 ///   yet taken from the used ring; there are `outstanding` of these.
 pub struct Virtqueue<T: Buffers> {
@@ -110,7 +111,6 @@ pub struct Virtqueue<T: Buffers> {
     event_idx: bool,
 
     free: FreeList,
-    links: Table<u16>,
     in_flight: Table<Option<InFlight<T>>>,
     outstanding: u16,
 
@@ -143,19 +143,17 @@ impl<T: Buffers> Virtqueue<T> {
         let layout = Layout::new(parameters.size).map_err(SetupError::Layout)?;
         let no_memory = |_| SetupError::NoMemory;
 
-        let ring = RingMemory::new(layout).map_err(no_memory)?;
+        let mut ring = RingMemory::new(layout).map_err(no_memory)?;
         let size = layout.size();
         // A chain is never longer than the ring, in a table or not (VIRTIO 1.3, section 2.7.5.3.1).
         let tables = match parameters.indirect.min(size) {
             0 | 1 => None,
             entries => Some(Tables::new(size, entries).map_err(no_memory)?),
         };
-        let mut links = table(usize::from(size), |_| Ok(0)).map_err(no_memory)?;
-
-        let free = FreeList::new(&mut links);
+        let free = FreeList::new(ring.links_mut());
         ring.counts().free.set(free.free());
 
-        // INVARIANT: Both tables have `size` entries, and nothing is outstanding.
+        // INVARIANT: The table has `size` entries, and nothing is outstanding.
         Ok(Self {
             ring,
             tables,
@@ -163,7 +161,6 @@ impl<T: Buffers> Virtqueue<T> {
             size,
             event_idx: parameters.event_idx,
             free,
-            links,
             in_flight: table(usize::from(size), |_| Ok(None)).map_err(no_memory)?,
             outstanding: 0,
             avail_idx: 0,
@@ -233,7 +230,7 @@ impl<T: Buffers> Virtqueue<T> {
     /// # Errors
     ///
     /// Gives the owner back with the reason; see [`AddReason`].
-    #[inline]
+    #[inline(always)] // A token that is lent to a function is written to memory and read again.
     pub fn add(&mut self, token: T) -> Result<(), AddError<T>> {
         if self.broken.is_some() {
             return Err(AddError {
@@ -252,8 +249,10 @@ impl<T: Buffers> Virtqueue<T> {
             }
         };
         let head = self.free.head();
-        let (Some(next), Some(place)) = (
-            self.links.get(usize::from(built.last)),
+        let position = self.avail_idx;
+        // A chain does not begin with a descriptor that another one begins with.
+        let (Some(&next), Some(place @ None)) = (
+            self.ring.links().get(usize::from(built.last)),
             self.in_flight.get_mut(usize::from(head)),
         ) else {
             return Err(AddError {
@@ -261,36 +260,57 @@ impl<T: Buffers> Virtqueue<T> {
                 reason: AddReason::Chain(ChainError::NoSpace),
             });
         };
-        self.free.take(built.count, *next);
-        *place = Some(InFlight {
+        // There was none, as was just seen; the compiler would look again to drop it.
+        mem::forget(place.replace(InFlight {
             token,
             built,
-            position: self.avail_idx,
-        });
-        self.outstanding += 1;
-        self.ring.write_avail_entry(self.avail_idx, head);
-        self.avail_idx = self.avail_idx.wrapping_add(1);
+            position,
+        }));
+        self.free.take(built.count, next);
+        // No more than there are descriptors.
+        self.outstanding = self.outstanding.wrapping_add(1);
+        self.ring.write_avail_entry(position, head);
+        self.avail_idx = position.wrapping_add(1);
         Ok(())
     }
 
     /// Writes the descriptors of a chain, without taking them from the free list.
-    #[inline]
+    #[inline(always)] // As above.
     fn build(&mut self, token: &T) -> Result<Built, ChainError> {
         let free = self.free.free();
         if free == 0 {
             return Err(ChainError::NoSpace);
         }
         let head = self.free.head();
-        let table = self.tables.as_mut().and_then(|tables| {
-            let limit = tables.entries();
-            Some((tables.table(head)?, limit))
-        });
-        let mut chain = match table {
-            Some((table, limit)) => Chain::in_table(&mut self.ring, table, head, limit),
-            None => Chain::in_ring(&mut self.ring, &self.links, head, free, self.size),
+        let table = match &mut self.tables {
+            Some(tables) if !token.is_single() => {
+                let limit = tables.entries();
+                tables.table(head).map(|table| (table, limit))
+            }
+            _ => None,
+        };
+        let (mut chain, table) = match table {
+            Some(((descriptors, at), limit)) => (Chain::new(descriptors, limit), Some(at)),
+            None => {
+                let descriptors = self.ring.descriptors(head, free);
+                (Chain::new(descriptors, self.size), None)
+            }
         };
         token.describe(&mut chain)?;
-        chain.finish()
+        let chain = chain.finish()?;
+        let (count, last) = match table {
+            None => (chain.count.get(), chain.last),
+            Some(table) => {
+                let range = table.range(chain.count);
+                self.ring.write_descriptor(head, range, DESC_F_INDIRECT);
+                (1, head)
+            }
+        };
+        Ok(Built {
+            count,
+            last,
+            writable: chain.writable,
+        })
     }
 
     /// Makes everything that was added visible to the device, and says whether it wants to be
@@ -343,11 +363,16 @@ impl<T: Buffers> Virtqueue<T> {
     /// Returns `None` when there is none, or when the queue is, or just became, broken.
     #[inline]
     pub fn pop(&mut self) -> Option<Used<T>> {
-        if self.broken.is_some() {
-            return None;
-        }
         let claimed = self.ring.read_used_idx().wrapping_sub(self.last_used);
         if claimed == 0 {
+            return None;
+        }
+        self.pop_claimed(claimed)
+    }
+
+    /// Takes the next of `claimed` chains that the device says it has used.
+    fn pop_claimed(&mut self, claimed: u16) -> Option<Used<T>> {
+        if self.broken.is_some() {
             return None;
         }
         match self.take_used(claimed) {
@@ -363,7 +388,8 @@ impl<T: Buffers> Virtqueue<T> {
     #[inline]
     fn take_used(&mut self, claimed: u16) -> Result<Used<T>, Violation> {
         let staged = self.avail_idx.wrapping_sub(self.published);
-        let with_device = self.outstanding.saturating_sub(staged);
+        // What is staged is outstanding, too.
+        let with_device = self.outstanding.wrapping_sub(staged);
         if claimed > with_device {
             return Err(Violation::UsedIndex {
                 claimed,
@@ -375,14 +401,14 @@ impl<T: Buffers> Virtqueue<T> {
         // of `used.idx`.
         read_barrier();
         let raw = self.ring.read_used_entry(self.last_used);
-        let head = u16::try_from(raw.id).map_err(|_| Violation::UsedId(raw.id))?;
-        if head >= self.size {
-            return Err(Violation::UsedId(raw.id));
-        }
-        let flight = self
-            .in_flight
-            .get_mut(usize::from(head))
-            .and_then(|place| place.take_if(|f| f.position.wrapping_sub(self.published) >= staged))
+        // CAST: Widening. There are as many places as descriptors.
+        let place = self.in_flight.get_mut(raw.id as usize);
+        let place = place.ok_or(Violation::UsedId(raw.id))?;
+        // CAST: The number of a descriptor.
+        let head = raw.id as u16;
+        let published = self.published;
+        let flight = place
+            .take_if(|flight| flight.position.wrapping_sub(published) >= staged)
             .ok_or(Violation::NotOutstanding(head))?;
         self.release(head, flight.built);
 
@@ -407,9 +433,10 @@ impl<T: Buffers> Virtqueue<T> {
     /// Returns the descriptors of a chain that is no longer in flight.
     #[inline]
     fn release(&mut self, head: u16, built: Built) {
-        self.outstanding = self.outstanding.saturating_sub(1);
+        // The chain is one of them.
+        self.outstanding = self.outstanding.wrapping_sub(1);
         self.free
-            .give(&mut self.links, head, built.last, built.count);
+            .give(self.ring.links_mut(), head, built.last, built.count);
         self.ring.counts().free.set(self.free.free());
     }
 
@@ -466,7 +493,7 @@ impl<T: Buffers> Virtqueue<T> {
             return false;
         }
         self.ring.clear();
-        self.free = FreeList::new(&mut self.links);
+        self.free = FreeList::new(self.ring.links_mut());
         self.avail_idx = 0;
         self.published = 0;
         self.last_used = 0;

@@ -11,6 +11,11 @@ phys_addr_t rust_helper_page_to_phys(struct page *page)
 	return page_to_phys(page);
 }
 
+struct page *rust_helper_pfn_to_page(unsigned long pfn)
+{
+	return pfn_to_page(pfn);
+}
+
 phys_addr_t rust_helper_virt_to_phys(const void *address)
 {
 	return virt_to_phys((void *)address);

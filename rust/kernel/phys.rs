@@ -82,87 +82,83 @@ pub unsafe trait PhysRanges {
 /// no reference to that memory is alive while the device may write it.
 pub unsafe trait DeviceWritable: PhysRanges {}
 
-/// Joins pieces of memory that follow each other, and cuts what gets longer than `max` bytes.
+/// The ranges that pieces of memory are: those that follow each other are joined, and what is longer
+/// than `max` bytes is cut.
 ///
 /// Any way to cut a run of memory into pieces of at most `max` bytes has at least as many pieces as
 /// this one.
-pub struct JoinRanges<F> {
-    addr: u64,
-    /// Bytes of the run that was not passed on yet, at most `max`.
-    len: u32,
+///
+/// # Invariants
+///
+/// The pieces that come, each an address and at least one byte, are physically contiguous memory that
+/// may be lent to a device, and contiguous with the one before if they follow that. `start` and `len`
+/// are such memory, or `len` is 0.
+pub struct JoinRanges<I> {
+    pieces: I,
+    /// What has come and not been passed on, if `len` is not 0.
+    start: u64,
+    len: u64,
     max: u32,
-    f: F,
 }
 
-impl<E, F: FnMut(PhysRange) -> Result<(), E>> JoinRanges<F> {
-    /// Passes ranges of at most `max` bytes, and at least 1, to `f`.
-    #[inline]
-    pub fn new(max: u32, f: F) -> Self {
-        Self {
-            addr: 0,
-            len: 0,
-            max: if max == 0 { 1 } else { max },
-            f,
-        }
-    }
-
-    /// Adds `len` bytes at `addr`, perhaps none.
+impl<I: Iterator<Item = (u64, u32)>> JoinRanges<I> {
+    /// Makes ranges of at most `max` bytes, and at least 1.
     ///
     /// # Safety
     ///
-    /// `addr..addr + len` is memory that may be lent to a device, and physically contiguous with
-    /// what was added before if it follows that.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error of `f`.
-    #[inline(always)] // Once for each piece of data: the call costs more than what it does.
-    pub unsafe fn add(&mut self, addr: u64, len: u32) -> Result<(), E> {
-        let follows = addr == self.addr.wrapping_add(self.len.into());
-        if !follows && len <= self.max && len > 0 {
-            self.flush()?;
-            (self.addr, self.len) = (addr, len);
-            return Ok(());
-        }
-        self.join(addr, len)
-    }
-
-    /// Adds what follows the run, or is too long for one range.
-    #[inline(always)] // As above.
-    fn join(&mut self, mut addr: u64, mut len: u32) -> Result<(), E> {
-        while len > 0 {
-            let room = self.max - self.len;
-            if room == 0 || addr.wrapping_sub(self.addr) != u64::from(self.len) {
-                self.flush()?;
-                self.addr = addr;
-                continue;
-            }
-            let take = if len < room { len } else { room };
-            self.len += take;
-            addr = addr.wrapping_add(take.into());
-            len -= take;
-        }
-        Ok(())
-    }
-
-    /// Passes on what is left.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error of `f`.
+    /// The type invariant holds for `pieces`.
     #[inline]
-    pub fn finish(mut self) -> Result<(), E> {
-        self.flush()
+    pub unsafe fn new(max: u32, pieces: I) -> Self {
+        // INVARIANT: The caller guarantees it of the pieces.
+        let mut new = Self {
+            pieces,
+            start: 0,
+            len: 0,
+            max: if max == 0 { 1 } else { max },
+        };
+        (new.start, new.len) = new.piece();
+        new
     }
+
+    /// The next piece; nothing at the end.
+    #[inline]
+    fn piece(&mut self) -> (u64, u64) {
+        match self.pieces.next() {
+            Some((addr, len)) => (addr, len.into()),
+            None => (0, 0),
+        }
+    }
+}
+
+impl<I: Iterator<Item = (u64, u32)>> Iterator for JoinRanges<I> {
+    type Item = PhysRange;
 
     #[inline]
-    fn flush(&mut self) -> Result<(), E> {
-        let len = core::mem::take(&mut self.len);
+    fn next(&mut self) -> Option<PhysRange> {
+        let (start, mut len) = (self.start, self.len);
+        let max = u64::from(self.max);
         if len == 0 {
-            return Ok(());
+            return None;
         }
-        // SAFETY: At least one byte, and contiguous as the callers of `add` guarantee.
-        (self.f)(unsafe { PhysRange::new(self.addr, len) })
+        // Nothing here overflows but addresses, if whoever made the pieces is wrong.
+        let len = loop {
+            if len > max {
+                // INVARIANT: A part of memory that has come.
+                self.start = start.wrapping_add(max);
+                self.len = len.wrapping_sub(max);
+                break self.max;
+            }
+            let (addr, more) = self.piece();
+            if addr != start.wrapping_add(len) || more == 0 {
+                // INVARIANT: It has just come.
+                (self.start, self.len) = (addr, more);
+                // CAST: Not beyond `max`.
+                break len as u32;
+            }
+            len = len.wrapping_add(more);
+        };
+        // SAFETY: At least one byte, and contiguous by the type invariant.
+        Some(unsafe { PhysRange::new(start, len) })
     }
 }
 
@@ -173,22 +169,17 @@ mod tests {
 
     /// Joins `pieces` and compares with `expected`.
     fn joined(max: u32, pieces: &[(u64, u32)], expected: &[(u64, u32)]) -> bool {
-        let mut left = expected.iter();
-        let mut join = JoinRanges::new(max, |range: PhysRange| match left.next() {
-            Some(&(addr, len)) if range.addr() == addr && range.len() == len => Ok(()),
-            _ => Err(()),
-        });
-        let added = pieces.iter().try_for_each(|&(addr, len)| {
-            // SAFETY: No device is told of these ranges.
-            unsafe { join.add(addr, len) }
-        });
-        added.is_ok() && join.finish().is_ok() && left.next().is_none()
+        // SAFETY: No device is told of these ranges.
+        let ranges = unsafe { JoinRanges::new(max, pieces.iter().copied()) };
+        ranges
+            .map(|range| (range.addr(), range.len()))
+            .eq(expected.iter().copied())
     }
 
     #[test]
     fn neighbours_become_one_range() {
         assert!(joined(u32::MAX, &[], &[]));
-        assert!(joined(u32::MAX, &[(0x1000, 0)], &[]));
+        assert!(joined(u32::MAX, &[(0x1000, 1)], &[(0x1000, 1)]));
         assert!(joined(
             u32::MAX,
             &[(0x1000, 0x1000), (0x2000, 0x800), (0x2800, 0x800)],

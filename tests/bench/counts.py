@@ -15,23 +15,29 @@ OUR_HELPERS = re.compile(r"rust_helper_")
 
 QUEUE_NOTIFY, ISR = 0x10, 0x13
 
+# The function and module of an address that is in none.
+ELSEWHERE = ("(another module)", "other")
+
 
 class Symbols:
-    """The guest's functions by address: lines `ADDRESS NAME` of the kernel's own, and tuples of address, name, module."""
+    """The guest's functions by address: lines `ADDRESS NAME` of the kernel's own, and address, name, module and bytes of
+    those of the modules whose symbols are known."""
 
     def __init__(self, kernel, modules):
         lines = (line.split() for line in kernel.splitlines())
-        table = sorted([(int(address, 16), name, "") for address, name in lines] + modules)
+        table = sorted([(int(address, 16), name, "", 0) for address, name in lines] + modules)
         self._addresses = [entry[0] for entry in table]
-        self._names = [entry[1:] for entry in table]
+        self._functions = table
 
     def at(self, address):
         """Name and module of the function that an address lies in."""
-        return self._names[max(0, bisect.bisect_right(self._addresses, address) - 1)]
+        start, name, module, size = self._functions[max(0, bisect.bisect_right(self._addresses, address) - 1)]
+        # Behind the end of a module is another one.
+        return (name, module) if not module or address < start + size else ELSEWHERE
 
     def entries(self):
         """The range of addresses at which the interrupts of devices arrive, a vector each."""
-        found = {name: address for address, (name, _) in zip(self._addresses, self._names)
+        found = {name: address for address, name, _, _ in self._functions
                  if name in ("irq_entries_start", "spurious_entries_start")}
         return range(found["irq_entries_start"], found["spurious_entries_start"])
 

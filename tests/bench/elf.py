@@ -15,7 +15,7 @@ def _string(table, offset):
 
 
 def functions(module, path, sections):
-    """Address, name and module of each function; `sections` has lines `NAME ADDRESS`."""
+    """Address, name, module and bytes of each function; `sections` has lines `NAME ADDRESS`."""
     data = path.read_bytes()
     data = lzma.decompress(data) if path.suffix == ".xz" else data
     start, count, names = struct.unpack_from("<Q", data, 40)[0], *struct.unpack_from("<HH", data, 60)
@@ -31,6 +31,6 @@ def functions(module, path, sections):
         if header[1] != SYMTAB:
             continue
         strings = content(headers[header[6]])
-        for name, info, _, section, value, _ in SYMBOL.iter_unpack(content(header)):
+        for name, info, _, section, value, size in SYMBOL.iter_unpack(content(header)):
             if info & 15 == FUNCTION and section in base:
-                yield base[section] + value, _string(strings, name), module
+                yield base[section] + value, _string(strings, name), module, size

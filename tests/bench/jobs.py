@@ -23,11 +23,18 @@ class Job:
     wire: tuple = ()
     # A script before the command.
     prepare: str = ""
+    # One queue of each disk is polled.
+    polled: bool = False
 
     @property
     def kind(self):
         """block or network."""
         return "block" if "{disk}" in self.command else "network"
+
+    @property
+    def machine(self):
+        """What the guest has to be like."""
+        return self.cpus, self.polled
 
 
 def _disk(name, title, words, cpus=1):
@@ -56,13 +63,14 @@ JOBS = (
     _network("udp-22", "UDP, 22 bytes, back to back", f"udp {{host}} {SINK} 22 2000 0"),
     _network("udp-1472", "UDP, 1472 bytes, back to back", f"udp {{host}} {SINK} 1472 2000 0"),
     _network("pktgen-60", "pktgen, 60 bytes, bursts of 32", "generate /proc/net/pktgen/pgctrl 20000", prepare=_PKTGEN),
-    _network("flood-60", "receive flood, 60 bytes", "receive {nic} 100000", wire=(60, 0)),
-    _network("flood-1500", "receive flood, 1514 bytes", "receive {nic} 100000", wire=(1514, 0)),
-    _network("receive-1ms", "receive 60 bytes, one per ms", "receive {nic} 300000", wire=(60, 1000)),
+    _network("flood-60", "receive flood, 60 bytes", "receive {nic} 20000", wire=(60, 0)),
+    _network("flood-1500", "receive flood, 1514 bytes", "receive {nic} 10000", wire=(1514, 0)),
+    _network("receive-1ms", "receive 60 bytes, one per ms", "receive {nic} 300", wire=(60, 1000)),
     _network("send-paced", "send 64 bytes, paced", f"udp {{host}} {SINK} 22 300 300"),
     _network("echo-1472", "UDP request and response, 1472 bytes", f"echo {{host}} {ECHO} 1472 400", "exchange"),
     _network("tcp-receive", "TCP receive", f"stream {{host}} {SOURCE} receive 24", "MB"),
     _network("tcp-send", "TCP send", f"stream {{host}} {DRAIN} send 24", "MB"),
     _disk("read-4k-d32-q4", "4 KiB read, batches of 32, 4 queues on 4 CPUs", "read 4096 32 1280", cpus=4),
+    Job("read-4k-polled", "4 KiB read, depth 1, polled for", "I/O", "/bench/load poll {disk} 400", cpus=2, polled=True),
     _disk("write-4k-d1-q4", "4 KiB write, depth 1, 4 queues on 4 CPUs", "write 4096 1 400", cpus=4),
 )

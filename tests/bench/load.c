@@ -31,9 +31,13 @@ int main(int argc, char **argv)
 {
 	if (argc == 3 && !strcmp(argv[1], "symbols"))
 		return symbols_job(argv[2]);
+	if (argc > 2 && !strcmp(argv[1], "disk"))
+		return disk_job(argc - 2, argv + 2);
+	if (argc > 2 && !strcmp(argv[1], "poll"))
+		return poll_job(argc - 2, argv + 2);
 	if (argc > 2)
-		return strcmp(argv[1], "disk") ? network_job(argc - 1, argv + 1) : disk_job(argc - 2, argv + 2);
-	fprintf(stderr, "usage: load disk DEVICE read|write BYTES BATCH COUNT THREADS | load JOB WORDS... | "
-		"load symbols OUTPUT\n");
+		return network_job(argc - 1, argv + 1);
+	fprintf(stderr, "usage: load disk DEVICE read|write BYTES BATCH COUNT THREADS | load poll DEVICE COUNT | "
+		"load JOB WORDS... | load symbols OUTPUT\n");
 	return 2;
 }

@@ -10,6 +10,7 @@ long number(const char *word);
 
 /* The jobs; each gets the words after its name and marks one window itself. */
 int disk_job(int argc, char **argv);
+int poll_job(int argc, char **argv);
 int network_job(int argc, char **argv);
 /* Not a load: see load_symbols.c. */
 int symbols_job(const char *output);

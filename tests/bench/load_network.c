@@ -127,17 +127,30 @@ static long received(const char *interface)
 	return strtol(text, NULL, 10);
 }
 
-/* receive INTERFACE MICROSECONDS: what the host sends meanwhile; nothing but the kernel runs. */
+/* Sleeps until an interface has received so many packets; nothing but the kernel runs meanwhile. */
+static long receive_some(const char *interface, long packets)
+{
+	long before = received(interface), now = before;
+
+	for (int tries = 0; now - before < packets; tries++) {
+		if (tries == 10000)
+			fail("too few packets were received");
+		usleep(20000);
+		now = received(interface);
+	}
+	return now - before;
+}
+
+/* receive INTERFACE COUNT: so many packets, at least, of those that the host sends meanwhile. */
 static long receive(char **argv)
 {
-	long microseconds = number(argv[1]), before;
+	long packets = number(argv[1]);
 
-	usleep(microseconds / 4);
-	before = received(argv[0]);
+	receive_some(argv[0], packets / 4);
 	MARK(MARK_START);
-	usleep(microseconds);
+	packets = receive_some(argv[0], packets);
 	MARK(MARK_STOP);
-	return received(argv[0]) - before;
+	return packets;
 }
 
 /* generate FILE COUNT: what pktgen has been set up to send. */

@@ -21,11 +21,13 @@ KEPT = build.OUT / "kernel-symbols"
 # A disk of Linux's driver on which the guest hands its kernel's symbols over.
 SCRATCH_SLOT = 8
 
+# For the kernel's command line: one queue of each disk is polled.
+POLL_ONE = "virtio_blk.poll_queues=1 rvirtio_blk.poll_queues=1"
+
 # Seconds for the guest's start and for each thing it does; a busy host may let it wait for long.
 PATIENCE = 900
 
 _SECTIONS = """for path in /sys/module/{module}/sections/.*text*; do echo "${{path##*/}} $(cat "$path")"; done"""
-
 
 
 def modules_of_both():
@@ -42,9 +44,10 @@ class Machine:
     With `timed` it is one for measuring times: on real processors, which nothing can count on.
     """
 
-    def __init__(self, t, cpus, cards, timed=False):
+    def __init__(self, t, cpus, cards, polled=False, timed=False):
         self._t = t
         self._timed = timed
+        self._polled = polled
         self._cpus = cpus
         self._cards = cards
         self._output = t.directory / "counts"
@@ -60,7 +63,7 @@ class Machine:
                 stack.enter_context(network.Servers())
             self.guest = stack.enter_context(self._t.boot(
                 args=(*devices.BARE, "--smp", self._cpus, "--accel", "kvm" if self._timed else "tcg", "--start-timeout", PATIENCE,
-                      "--overlay", build.OVERLAY),
+                      "--overlay", build.OVERLAY, *(("--append", POLL_ONE) if self._polled else ())),
                 qemu=self._qemu(), seconds=PATIENCE,
                 driver=f"override:{DISK_SLOT['rust']:02x}.0,{CARD_SLOT['rust']:02x}.0"))
             self._stack.callback(stack.pop_all().close)

@@ -13,11 +13,12 @@ from harness.guest import GuestError
 from rvirtio import buildroot, machine as run_machine, setup, steps
 from rvirtio.steps import Fail, IN_ROOT
 
-from . import build, network, page, report, timed
+from . import build, network, page, report, ring, timed
 from .jobs import JOBS
 from .machine import DRIVERS, Machine
 
 BOOT_LIMIT = 3600
+DOCUMENT = steps.REPO / "docs" / "performance.md"
 
 
 def parse(argv):
@@ -33,6 +34,9 @@ def parse(argv):
     parser.add_argument("--profile", action="store_true", help="print the instructions of each function")
     parser.add_argument("--save", metavar="FILE", help="write the results to FILE as well")
     parser.add_argument("--compare", metavar="FILE", help="print our figures beside those that were saved in FILE")
+    parser.add_argument("--show", metavar="FILE", help="measure nothing, report what was saved in FILE")
+    parser.add_argument("--ring", action="store_true", help="only the ring alone, on the host (needs valgrind)")
+    parser.add_argument("--document", action="store_true", help="put the table into docs/performance.md, too")
     options = parser.parse_args(argv)
     if options.reps < 1:
         parser.error("--reps is at least 1")
@@ -49,12 +53,12 @@ def versions():
 
 def measure(jobs, reps, keep):
     """All jobs, those of a machine in one boot, the drivers in turn. Each result is kept as soon as it is there."""
-    for cpus in sorted({job.cpus for job in jobs}):
-        todo = [job for job in jobs if job.cpus == cpus]
-        t = Test(Case(f"bench-{cpus}-cpu", None, timeout=BOOT_LIMIT))
+    for cpus, polled in sorted({job.machine for job in jobs}):
+        todo = [job for job in jobs if job.machine == (cpus, polled)]
+        t = Test(Case(f"bench-{cpus}-cpu{'-polled' if polled else ''}", None, timeout=BOOT_LIMIT))
         steps.say(f"bench: booting a guest with {cpus} processor{'s' if cpus > 1 else ''}")
         try:
-            with Machine(t, cpus, any(job.kind == "network" for job in todo)) as machine:
+            with Machine(t, cpus, any(job.kind == "network" for job in todo), polled=polled) as machine:
                 for job in todo:
                     keep(job.name, _repeat(machine, job, reps))
         finally:
@@ -83,9 +87,26 @@ def write(results, also):
     (build.OUT / "report.html").write_text(page.render(results), encoding="utf-8")
 
 
+def document(results):
+    """Puts the tables into docs/performance.md, between its marks."""
+    text = DOCUMENT.read_text(encoding="utf-8")
+    for part, lines in (("jobs", report.markdown(results)), ("ring", ring.markdown(results.get("ring", {})))):
+        begin, end = (f"<!-- {word} of {part} -->" for word in ("begin", "end"))
+        if results.get(part):
+            before, _, rest = text.partition(begin)
+            text = "\n".join([before + begin, "", *lines, "", end + rest.partition(end)[2]])
+    DOCUMENT.write_text(text, encoding="utf-8")
+
+
 def run(options):
     """Everything that was asked for."""
-    jobs = [job for job in JOBS if not options.job or job.name in options.job]
+    jobs = [job for job in JOBS if (not options.job or job.name in options.job) and not options.ring]
+    results = {"versions": versions(), "reps": options.reps, "jobs": {}}
+    if options.ring or not options.job and ring.available():
+        results["ring"] = ring.measure()
+        write(results, options.save)
+    if not jobs:
+        return results
     steps.say("bench: setting up")
     setup.main(["guest"])
     build.ensure()
@@ -97,7 +118,6 @@ def run(options):
             jobs = [job for job in jobs if job.kind != "network"]
     if not jobs:
         raise Fail("no job is left")
-    results = {"versions": versions(), "reps": options.reps, "jobs": {}}
 
     def keep(name, result):
         results["jobs"][name] = result
@@ -119,13 +139,19 @@ def main(argv):
         return 0
     try:
         old = json.loads(open(options.compare, encoding="utf-8").read()) if options.compare else None
-        # Two at a time would only disturb each other.
-        with steps.locked("benchmark"):
-            results = run(options)
+        if options.show:
+            results = json.loads(open(options.show, encoding="utf-8").read())
+        else:
+            # Two at a time would only disturb each other.
+            with steps.locked("benchmark"):
+                results = run(options)
     except (Fail, Failure, GuestError, OSError) as error:
         steps.say(f"bench: {error}")
         return 1
-    print("\n".join([*report.table(results), *timed.table(results.get("timed", {}))]))
+    lines = [*report.table(results), *timed.table(results.get("timed", {}))] if results["jobs"] else []
+    print("\n".join([*lines, *ring.table(results.get("ring", {}))]))
+    if options.document:
+        document(results)
     for name, result in results["jobs"].items() if options.profile else ():
         print("\n".join([f"\n{name}, instructions per {result['unit']}:", *report.profile_lines(result)]))
     if old:

@@ -45,6 +45,35 @@ def table(results):
             yield f"{head:<34} {title:<20} {' '.join(_cells(result, figure))}"
 
 
+# What our drivers are to stay at or below, as a part of what C's cost.
+TARGETS = {("block", "drv"): 0.6, ("block", "kern"): 0.95, ("network", "drv"): 0.75, ("network", "kern"): 1.0}
+
+
+def is_met(kind, figure, by):
+    """Whether a ratio is within what is aimed at."""
+    return by <= TARGETS.get((kind, figure), 1.0)
+
+
+def _around(result, driver, figure):
+    low, middle, high = (number(value) for value in spread(result[driver], figure))
+    return middle if low == high else f"{middle} ({low} to {high})"
+
+
+def markdown(results):
+    """Lines of the results for docs/performance.md. A ratio beyond what is aimed at is bold."""
+    versions = results["versions"]
+    yield (f"{versions['date']}, Linux {versions['kernel']}, QEMU {versions['qemu']}, rustc {versions['rustc']}; "
+           f"{results['reps']} repetitions.")
+    yield from ("", "| job | per | | ours | C | ours by C's |", "|---|---|---|---|---|---|")
+    for name, result in results["jobs"].items():
+        for row, (figure, title) in enumerate(FIGURES.items()):
+            by = ratio(result, figure)
+            shown = "" if by is None else f"{by:.2f}" if is_met(result["kind"], figure, by) else f"**{by:.2f}**"
+            head = (f"`{name}`", result["unit"]) if row == 0 else ("", "")
+            cells = [*head, title, *(_around(result, driver, figure) for driver in ("rust", "c")), shown]
+            yield f"| {' | '.join(cells)} |"
+
+
 def profile_lines(result, most=24):
     """Where the instructions of a job are spent, on each driver."""
     for driver in ("rust", "c"):

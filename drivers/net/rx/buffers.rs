@@ -6,7 +6,13 @@
 //! packet can be used where it is; where that is more than a page it goes on in further pieces.
 //! Mergeable buffers have the size packets have lately had.
 
-use kernel::prelude::*;
+use kernel::{
+    alloc::{
+        AllocError,
+        Flags, //
+    },
+    prelude::*, //
+};
 
 use crate::{
     framing::Framing,
@@ -47,8 +53,46 @@ pub(crate) const GOOD_PACKET_LEN: u32 = FRAME_OVERHEAD + 1500;
 /// Buffers end on this boundary, in bytes.
 const ALIGN: u32 = 64;
 
-/// The pieces of a long buffer behind its first one, the one that is filled first at the end.
-pub(super) type Pieces = KVec<LentBuffer>;
+/// The pieces of a long buffer behind its first one, the one that is filled first at the end; a
+/// pointer, as it is moved with every buffer, and hardly any has such pieces.
+#[derive(Default)]
+pub(super) struct Pieces(Option<KBox<KVec<LentBuffer>>>);
+
+impl Pieces {
+    /// Room for `count` pieces.
+    pub(super) fn with_capacity(count: usize, flags: Flags) -> Result<Self, AllocError> {
+        let pieces = KVec::with_capacity(count, flags)?;
+        Ok(Self(Some(KBox::new(pieces, flags)?)))
+    }
+
+    /// Whether there is room for none.
+    #[inline]
+    pub(super) fn is_none(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// How many they are.
+    pub(super) fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, |pieces| pieces.len())
+    }
+
+    /// Adds one that is filled before the others; false, and it is dropped, if there is no room.
+    pub(super) fn push(&mut self, piece: LentBuffer) -> bool {
+        let pieces = self.0.as_mut();
+        pieces.is_some_and(|pieces| pieces.push_within_capacity(piece).is_ok())
+    }
+
+    /// Takes the one that is filled first.
+    pub(super) fn pop(&mut self) -> Option<LentBuffer> {
+        self.0.as_mut()?.pop()
+    }
+
+    /// They, in the order in which they are filled.
+    #[inline]
+    fn iter(&self) -> impl Iterator<Item = &LentBuffer> {
+        self.0.iter().flat_map(|pieces| pieces.iter().rev())
+    }
+}
 
 /// A buffer in the ring.
 pub(crate) struct Buffer {
@@ -67,13 +111,17 @@ impl Buffer {
 }
 
 impl Buffers for Buffer {
-    #[inline]
+    #[inline(always)] // A chain that is lent to a function is kept in memory.
     fn describe<'a>(&'a self, chain: &mut Chain<'a>) -> Result<(), ChainError> {
-        chain.writable(&self.first)?;
-        self.further
-            .iter()
-            .rev()
-            .try_for_each(|piece| chain.writable(piece))
+        let mut further = self.further.iter();
+        let mut piece = &self.first;
+        loop {
+            chain.writable(piece)?;
+            match further.next() {
+                Some(next) => piece = next,
+                None => return Ok(()),
+            }
+        }
     }
 }
 

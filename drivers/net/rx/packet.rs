@@ -164,10 +164,6 @@ impl Receiver {
                 }
             })?;
         self.parts.sizing.observe(skb.len());
-        self.parts
-            .stats
-            .buffer_size
-            .set(self.parts.sizing.size().into());
         Ok((skb, header))
     }
 

@@ -52,25 +52,30 @@ impl Stock {
         self.pool.alloc(PAGE, owner)
     }
 
-    /// Makes a buffer; `None` without memory.
+    /// Makes a buffer whose pieces have `size` bytes; `None` without memory.
     #[inline]
-    pub(super) fn buffer(&mut self, sizing: &Sizing, owner: &Owned<'_>) -> Option<Buffer> {
+    pub(super) fn buffer(
+        &mut self,
+        sizing: &Sizing,
+        size: u32,
+        owner: &Owned<'_>,
+    ) -> Option<Buffer> {
         let further = match sizing.pieces() {
-            0 => KVec::new(),
-            count => self.pieces(sizing, count.into(), owner)?,
+            0 => Pieces::default(),
+            count => self.pieces(size, count.into(), owner)?,
         };
-        let first = self.pool.alloc(sizing.size(), owner)?;
+        let first = self.pool.alloc(size, owner)?;
         sizing.lend(first, further)
     }
 
-    /// The pieces of a long buffer behind its first one.
-    fn pieces(&mut self, sizing: &Sizing, count: usize, owner: &Owned<'_>) -> Option<Pieces> {
+    /// The pieces of a long buffer behind its first one, of `size` bytes each.
+    fn pieces(&mut self, size: u32, count: usize, owner: &Owned<'_>) -> Option<Pieces> {
         let mut pieces = match self.spares.pop() {
             Some(spare) => spare,
-            None => KVec::with_capacity(count, GFP_ATOMIC | __GFP_NOWARN).ok()?,
+            None => Pieces::with_capacity(count, GFP_ATOMIC | __GFP_NOWARN).ok()?,
         };
         while pieces.len() < count {
-            let piece = self.pool.alloc(sizing.size(), owner).and_then(|page| {
+            let piece = self.pool.alloc(size, owner).and_then(|page| {
                 let len = page.size();
                 page.lend(0, len, 0).ok()
             });
@@ -78,7 +83,7 @@ impl Stock {
                 self.keep(pieces);
                 return None;
             };
-            if pieces.push_within_capacity(piece).is_err() {
+            if !pieces.push(piece) {
                 break;
             }
         }
@@ -94,7 +99,7 @@ impl Stock {
     /// Takes pieces back that have no part of a packet.
     #[inline]
     pub(super) fn keep(&mut self, pieces: Pieces) {
-        if pieces.capacity() != 0 {
+        if !pieces.is_none() {
             // There is room for as many as are in the ring at most.
             let _ = self.spares.push_within_capacity(pieces);
         }

@@ -76,22 +76,40 @@ impl Header {
     /// The header as it stands in memory; the last two bytes belong to the longer form alone.
     pub fn encode(&self) -> [u8; MERGEABLE_HEADER_BYTES] {
         let mut wire = [0; MERGEABLE_HEADER_BYTES];
-        wire[0] = self.flags;
-        wire[1] = self.gso_type;
-        let fields = [
-            self.hdr_len,
-            self.gso_size,
-            self.csum_start,
-            self.csum_offset,
-            self.num_buffers,
-        ];
-        for (place, field) in wire[2..].chunks_exact_mut(2).zip(fields) {
-            place.copy_from_slice(&field.to_ne_bytes());
+        for (bytes, word) in wire.chunks_exact_mut(2).zip(self.words()) {
+            bytes.copy_from_slice(&word.to_ne_bytes());
         }
         wire
     }
 
+    /// The same as words, which are written with fewer instructions.
+    #[inline]
+    pub fn words(&self) -> [u16; MERGEABLE_HEADER_BYTES / 2] {
+        let [first, hdr_len, gso_size, csum_start, csum_offset] = self.short_words();
+        [
+            first,
+            hdr_len,
+            gso_size,
+            csum_start,
+            csum_offset,
+            self.num_buffers,
+        ]
+    }
+
+    /// The words of the short form, without mergeable receive buffers.
+    #[inline]
+    pub fn short_words(&self) -> [u16; HEADER_BYTES / 2] {
+        [
+            u16::from_ne_bytes([self.flags, self.gso_type]),
+            self.hdr_len,
+            self.gso_size,
+            self.csum_start,
+            self.csum_offset,
+        ]
+    }
+
     /// Takes a header that was copied out of shared memory.
+    #[inline]
     pub fn decode(wire: &[u8; MERGEABLE_HEADER_BYTES]) -> Self {
         let field = |at: usize| u16::from_ne_bytes([wire[at], wire[at + 1]]);
         Self {
@@ -214,9 +232,11 @@ mod tests {
             num_buffers: 3,
         };
         let wire = header.encode();
+        assert_eq!(wire[..2], [HDR_F_NEEDS_CSUM, GSO_NONE]);
         assert_eq!(wire[6..10], [34, 0, 16, 0]);
         assert_eq!(wire[10..], [3, 0]);
         assert_eq!(Header::decode(&wire), header);
+        assert_eq!(header.short_words()[..], header.words()[..5]);
     }
 
     #[test]

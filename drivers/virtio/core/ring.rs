@@ -117,7 +117,7 @@ impl FreeList {
     #[inline]
     pub fn take(&mut self, count: u16, next: u16) {
         self.head = next;
-        self.free = self.free.saturating_sub(count);
+        self.free = self.free.wrapping_sub(count);
     }
 
     /// Gives back a chain of `count` descriptors that was taken.
@@ -126,7 +126,8 @@ impl FreeList {
         if let Some(link) = links.get_mut(usize::from(last)) {
             *link = self.head;
             self.head = first;
-            self.free = self.free.saturating_add(count);
+            // They were taken from the same list.
+            self.free = self.free.wrapping_add(count);
         }
     }
 }

@@ -96,6 +96,7 @@ impl<E: Events> Handlers<E> {
     }
 
     /// Asks every queue, so that the work of one does not hide that of the next.
+    #[inline(never)] // So that the handler of a single queue is short.
     fn all(&self, queues: &[CallbackQueue]) -> Led {
         let mut found = false;
         for queue in queues {
@@ -114,6 +115,7 @@ impl<E: Events> Handlers<E> {
     ///
     /// The queues are scanned even if only the configuration bit is set: with event indices a
     /// device may have used buffers between the two.
+    #[inline(never)] // As above.
     fn pin(&self, queues: &[CallbackQueue]) -> Led {
         let bits = self.transport.isr();
         // All ones is what a device that is no longer there reads as.

@@ -5,11 +5,7 @@
 use core::num::NonZero;
 
 use crate::virtio::{
-    core::layout::{
-        DESC_F_INDIRECT,
-        DESC_F_NEXT,
-        DESC_F_WRITE, //
-    },
+    core::layout::DESC_F_WRITE,
     platform::{
         DeviceWritable,
         PhysRange,
@@ -17,10 +13,7 @@ use crate::virtio::{
     },
 };
 
-use super::memory::{
-    IndirectTable,
-    RingMemory, //
-};
+use super::memory::Descriptors;
 
 /// What a driver puts in a queue: an owner of buffers that describes itself as a chain.
 ///
@@ -34,6 +27,13 @@ pub trait Buffers: Sized {
     ///
     /// Passes on what the calls on `chain` return.
     fn describe<'a>(&'a self, chain: &mut Chain<'a>) -> Result<(), ChainError>;
+
+    /// Whether it is known to name one buffer alone: a table of one would cost the device a second
+    /// read for nothing.
+    #[inline]
+    fn is_single(&self) -> bool {
+        false
+    }
 }
 
 /// Why a chain was not built; nothing of it is in the ring.
@@ -49,32 +49,27 @@ pub enum ChainError {
     Empty,
 }
 
-/// Where the descriptors go.
-enum Place<'a> {
-    /// Into the ring, along the free list.
-    Ring { links: &'a [u16], next: u16 },
-    /// Into the table of the first free descriptor.
-    Table(IndirectTable<'a>),
-}
-
 /// A chain under construction.
 pub struct Chain<'a> {
-    ring: &'a mut RingMemory,
-    place: Place<'a>,
-    head: u16,
-    /// Descriptors so far.
-    count: u16,
-    /// Descriptors that can be had now.
+    descriptors: Descriptors<'a>,
+    /// Descriptors that could be had at the beginning.
     room: u16,
     /// Descriptors a chain may have at all.
     limit: u16,
-    /// Bytes the device may write.
+    /// Bytes the device may write, modulo 2^32.
     writable: u32,
-    /// The last descriptor so far, and its flags without the one that says that another follows.
-    last: u16,
+    /// The flags of the last descriptor so far, without the one that says that another follows.
     flags: u16,
-    /// What the first descriptor names.
-    first: Option<PhysRange>,
+}
+
+/// A chain whose descriptors are written.
+pub(super) struct Finished {
+    /// How many they are.
+    pub(super) count: NonZero<u16>,
+    /// The index of the last one.
+    pub(super) last: u16,
+    /// Bytes the device may write.
+    pub(super) writable: u32,
 }
 
 /// A chain that stands in the ring, not yet known to the device.
@@ -89,48 +84,15 @@ pub(super) struct Built {
 }
 
 impl<'a> Chain<'a> {
-    /// Starts a chain in the ring itself, at the first free descriptor.
+    /// Starts a chain, which may never have more than `limit` descriptors.
     #[inline]
-    pub(super) fn in_ring(
-        ring: &'a mut RingMemory,
-        links: &'a [u16],
-        head: u16,
-        free: u16,
-        limit: u16,
-    ) -> Self {
+    pub(super) fn new(descriptors: Descriptors<'a>, limit: u16) -> Self {
         Self {
-            ring,
-            place: Place::Ring { links, next: head },
-            head,
-            count: 0,
-            room: free.min(limit),
+            room: descriptors.left(),
+            descriptors,
             limit,
             writable: 0,
-            last: head,
             flags: 0,
-            first: None,
-        }
-    }
-
-    /// Starts a chain in an indirect table, with one descriptor of the ring for all of it.
-    #[inline]
-    pub(super) fn in_table(
-        ring: &'a mut RingMemory,
-        table: IndirectTable<'a>,
-        head: u16,
-        limit: u16,
-    ) -> Self {
-        Self {
-            ring,
-            place: Place::Table(table),
-            head,
-            count: 0,
-            room: limit,
-            limit,
-            writable: 0,
-            last: head,
-            flags: 0,
-            first: None,
         }
     }
 
@@ -155,7 +117,7 @@ impl<'a> Chain<'a> {
     #[inline]
     pub fn writable<W: DeviceWritable>(&mut self, buffers: &'a W) -> Result<(), ChainError> {
         buffers.for_each_range(|range| {
-            self.writable = self.writable.saturating_add(range.len());
+            self.writable = self.writable.wrapping_add(range.len());
             self.push(range, DESC_F_WRITE)
         })
     }
@@ -199,7 +161,7 @@ impl<'a> Chain<'a> {
         buffers.for_each_range(|range| match range.prefix(left) {
             Some(part) => {
                 left -= part.len();
-                self.writable = self.writable.saturating_add(part.len());
+                self.writable = self.writable.wrapping_add(part.len());
                 self.push(part, DESC_F_WRITE)
             }
             None => Ok(()),
@@ -209,67 +171,27 @@ impl<'a> Chain<'a> {
     /// Writes the next descriptor, as one that another follows.
     #[inline(always)] // Once for each kind of buffer: the call costs more than what it does.
     fn push(&mut self, range: PhysRange, flags: u16) -> Result<(), ChainError> {
-        if self.count >= self.room {
+        if !self.descriptors.write(range, flags) {
             return Err(no_room(self.room, self.limit));
         }
-        self.last = match &mut self.place {
-            Place::Ring { links, next } => {
-                let index = *next;
-                // The free list has at least `room` entries, so the link is there.
-                *next = *links.get(usize::from(index)).ok_or(ChainError::NoSpace)?;
-                self.ring
-                    .write_descriptor(index, range, flags | DESC_F_NEXT, *next);
-                index
-            }
-            Place::Table(table) => {
-                let next = self.count.wrapping_add(1);
-                table.write(self.count, range, flags | DESC_F_NEXT, next);
-                self.count
-            }
-        };
-        if self.count == 0 {
-            self.first = Some(range);
-        }
         self.flags = flags;
-        // Not beyond `room`.
-        self.count = self.count.wrapping_add(1);
         Ok(())
     }
 
-    /// Ends the chain at its last descriptor and, for a table, writes the ring's descriptor that
-    /// names it.
+    /// Ends the chain at its last descriptor.
     ///
     /// # Errors
     ///
     /// [`ChainError::Empty`] when no buffer was named.
     #[inline]
-    pub(super) fn finish(mut self) -> Result<Built, ChainError> {
-        let first = self.first.ok_or(ChainError::Empty)?;
-        let count = NonZero::new(self.count).ok_or(ChainError::Empty)?;
-        let writable = self.writable;
-        match &mut self.place {
-            Place::Table(_) if count.get() == 1 => {
-                // A table of one would cost the device a second read for nothing.
-                self.ring.write_descriptor(self.head, first, self.flags, 0);
-            }
-            Place::Table(table) => {
-                table.write_flags(self.last, self.flags);
-                self.ring
-                    .write_descriptor(self.head, table.range(count), DESC_F_INDIRECT, 0);
-            }
-            Place::Ring { .. } => {
-                self.ring.write_flags(self.last, self.flags);
-                return Ok(Built {
-                    count: count.get(),
-                    last: self.last,
-                    writable,
-                });
-            }
-        }
-        Ok(Built {
-            count: 1,
-            last: self.head,
-            writable,
+    pub(super) fn finish(mut self) -> Result<Finished, ChainError> {
+        let count = self.room.wrapping_sub(self.descriptors.left());
+        let count = NonZero::new(count).ok_or(ChainError::Empty)?;
+        self.descriptors.end(self.flags);
+        Ok(Finished {
+            count,
+            last: self.descriptors.last(),
+            writable: self.writable,
         })
     }
 }

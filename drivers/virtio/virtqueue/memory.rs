@@ -9,7 +9,6 @@
 //! so; the driver never reads back what it has written itself.
 
 use core::{
-    marker::PhantomData,
     mem::ManuallyDrop,
     num::NonZero,
     ptr::NonNull, //
@@ -19,6 +18,7 @@ use crate::virtio::{
     core::layout::{
         Layout,
         DESC_BYTES,
+        DESC_F_NEXT,
         USED_ENTRY_BYTES, //
     },
     platform::{
@@ -99,21 +99,29 @@ struct Block {
 ///
 /// # Invariants
 ///
-/// `start` is the first byte of the block's pages, which hold at least `layout.bytes()` bytes, and
-/// `mask + 1` is the ring's size.
+/// `descriptors`, `avail` and `used` are the beginnings of the three parts of a ring of `mask + 1`
+/// entries, a power of two, in the block's pages; `links` has as many.
 pub(super) struct RingMemory {
-    start: NonNull<u8>,
-    block: ManuallyDrop<Arc<Block>>,
-    layout: Layout,
+    descriptors: NonNull<RawDescriptor>,
+    avail: NonNull<u16>,
+    used: NonNull<u16>,
+    /// What follows each descriptor, in its chain or in the list of free ones. Private.
+    links: Table<u16>,
     mask: u16,
     abandoned: bool,
+    block: ManuallyDrop<Arc<Block>>,
 }
 
-// SAFETY: `start` points into the block, which is plain memory and kept alive by `block`.
+// SAFETY: The pointers are into the block, which is plain memory and kept alive by `block`.
 unsafe impl Send for RingMemory {}
 
 // SAFETY: Through a shared reference the memory is only read, by volatile loads.
 unsafe impl Sync for RingMemory {}
+
+/// Words of the available and of the used ring before their entries: flags and index.
+const HEAD_WORDS: usize = 2;
+/// Words of a used entry.
+const USED_ENTRY_WORDS: usize = USED_ENTRY_BYTES / 2;
 
 impl RingMemory {
     /// Allocates a zeroed ring.
@@ -127,22 +135,32 @@ impl RingMemory {
             layout,
             counts: Counts::default(),
         })?;
+        let start = NonNull::new(block.pages.as_ptr()).ok_or(AllocError)?;
+        let links = table(layout.size().into(), |_| Ok(0))?;
         // INVARIANT: The block has the layout's size, which is a power of two.
-        Ok(Self {
-            start: NonNull::new(block.pages.as_ptr()).ok_or(AllocError)?,
-            block: ManuallyDrop::new(block),
-            layout,
-            mask: layout.size().wrapping_sub(1),
-            abandoned: false,
+        //
+        // SAFETY: The layout's offsets are inside the block.
+        Ok(unsafe {
+            Self {
+                descriptors: start.cast(),
+                avail: start.add(layout.avail()).cast(),
+                used: start.add(layout.used()).cast(),
+                links,
+                mask: layout.size().wrapping_sub(1),
+                abandoned: false,
+                block: ManuallyDrop::new(block),
+            }
         })
     }
 
     /// Makes the ring as it was when it was new.
     pub(super) fn clear(&mut self) {
-        for offset in (0..self.layout.bytes()).step_by(2) {
-            self.write_word(offset, 0);
+        let layout = self.block.layout;
+        for offset in (0..layout.bytes()).step_by(2) {
+            // SAFETY: An even offset inside of the block. The device has no part in it any more.
+            unsafe { write_volatile(self.descriptors.byte_add(offset).cast().as_ptr(), 0_u16) };
         }
-        self.block.counts.restart(self.layout.size());
+        self.block.counts.restart(layout.size());
     }
 
     /// Leaves the memory allocated for good.
@@ -161,102 +179,117 @@ impl RingMemory {
         &self.block.counts
     }
 
-    /// A pointer to entry `index` of a part with entries of `bytes` bytes, wrapped to the ring.
+    /// An index of an entry, wrapped to the ring.
     #[inline]
-    fn entry<T>(&self, part: usize, index: u16, bytes: usize) -> *mut T {
-        let offset = part + usize::from(index & self.mask) * bytes;
-        // SAFETY: `part` is one of the layout's offsets and the index is below the ring's size, so
-        // by the type invariant the entry is inside the block.
-        unsafe { self.start.as_ptr().add(offset).cast() }
+    fn wrapped(&self, index: u16) -> usize {
+        usize::from(index & self.mask)
     }
 
-    /// A pointer to the 16-bit word at an even offset within the layout.
+    /// Writes word `index` of the available ring: flags, index, entries, `used_event`.
     #[inline]
-    fn word(&self, offset: usize) -> *mut u16 {
-        // SAFETY: Only offsets below the layout's size are passed, which are inside the block.
-        unsafe { self.start.as_ptr().add(offset).cast() }
+    fn write_avail(&mut self, index: usize, value: u16) {
+        // SAFETY: Only words of the available ring are passed, which by the type invariant is in the
+        // block. The device may read it meanwhile, so the store is volatile.
+        unsafe { write_volatile(self.avail.as_ptr().wrapping_add(index), value) };
     }
 
+    /// Reads word `index` of the used ring: flags, index, entries, `avail_event`.
     #[inline]
-    fn write_word(&mut self, offset: usize, value: u16) {
-        // SAFETY: `word` is inside the block, and all offsets that are passed are even. The device
-        // may read it meanwhile, so the store is volatile.
-        unsafe { write_volatile(self.word(offset), value) };
+    fn read_used(&self, index: usize) -> u16 {
+        // SAFETY: As in `write_avail`, for the used ring; the device may write it meanwhile, so the
+        // load is volatile.
+        unsafe { read_volatile(self.used.as_ptr().wrapping_add(index)) }
     }
 
+    /// What follows each descriptor.
     #[inline]
-    fn read_word(&self, offset: usize) -> u16 {
-        // SAFETY: As in `write_word`; the device may write it meanwhile, so the load is volatile.
-        unsafe { read_volatile(self.word(offset)) }
+    pub(super) fn links(&self) -> &[u16] {
+        &self.links
     }
 
-    /// Writes descriptor `index`.
+    /// As [`Self::links`], to be changed.
     #[inline]
-    pub(super) fn write_descriptor(&mut self, index: u16, range: PhysRange, flags: u16, next: u16) {
-        let at: *mut RawDescriptor = self.entry(0, index, DESC_BYTES);
-        // SAFETY: `entry` is inside the block and a multiple of 16 bytes from its page-aligned
-        // start.
-        unsafe { write_volatile(at, RawDescriptor::new(range, flags, next)) };
+    pub(super) fn links_mut(&mut self) -> &mut [u16] {
+        &mut self.links
     }
 
-    /// Writes the flags of descriptor `index` alone.
+    /// The descriptors, to make a chain of at most `room` of them that begins with `first`.
     #[inline]
-    pub(super) fn write_flags(&mut self, index: u16, flags: u16) {
-        let offset = usize::from(index & self.mask) * DESC_BYTES + FLAGS_OFFSET;
-        self.write_word(offset, flags);
+    pub(super) fn descriptors(&mut self, first: u16, room: u16) -> Descriptors<'_> {
+        // INVARIANT: The ring has as many descriptors as links, and is borrowed.
+        Descriptors {
+            start: self.descriptors.as_ptr(),
+            links: Some(&self.links),
+            next: first,
+            last: first & self.mask,
+            left: room,
+        }
+    }
+
+    /// Writes descriptor `index`, as one that none follows.
+    #[inline]
+    pub(super) fn write_descriptor(&mut self, index: u16, range: PhysRange, flags: u16) {
+        let at = self.descriptors.as_ptr().wrapping_add(self.wrapped(index));
+        // SAFETY: By the type invariant the ring has a descriptor of that index.
+        unsafe { write_volatile(at, RawDescriptor::new(range, flags, 0)) };
     }
 
     /// Writes entry `position` of the available ring, counted modulo 65536.
     #[inline]
     pub(super) fn write_avail_entry(&mut self, position: u16, head: u16) {
-        let at: *mut u16 = self.entry(self.layout.avail() + 4, position, 2);
-        // SAFETY: `entry` is inside the block and even.
-        unsafe { write_volatile(at, head) };
+        self.write_avail(HEAD_WORDS.wrapping_add(self.wrapped(position)), head);
     }
 
     /// Writes `avail.idx`.
     #[inline]
     pub(super) fn write_avail_idx(&mut self, index: u16) {
-        self.write_word(self.layout.avail() + 2, index);
+        self.write_avail(1, index);
     }
 
     /// Writes `avail.flags`.
     #[inline]
     pub(super) fn write_avail_flags(&mut self, flags: u16) {
-        self.write_word(self.layout.avail(), flags);
+        self.write_avail(0, flags);
     }
 
-    /// Writes `used_event`.
+    /// Writes `used_event`, which is behind the last entry.
     #[inline]
     pub(super) fn write_used_event(&mut self, index: u16) {
-        self.write_word(self.layout.used_event(), index);
+        self.write_avail(usize::from(self.mask).wrapping_add(1 + HEAD_WORDS), index);
     }
 
     /// Reads `used.flags`. Written by the device; any value is possible.
     #[inline]
     pub(super) fn read_used_flags(&self) -> u16 {
-        self.read_word(self.layout.used())
+        self.read_used(0)
     }
 
     /// Reads `used.idx`. Written by the device; any value is possible.
     #[inline]
     pub(super) fn read_used_idx(&self) -> u16 {
-        self.read_word(self.layout.used() + 2)
+        self.read_used(1)
     }
 
-    /// Reads `avail_event`. Written by the device; any value is possible.
+    /// Reads `avail_event`, which is behind the last entry. Written by the device; any value is
+    /// possible.
     #[inline]
     pub(super) fn read_avail_event(&self) -> u16 {
-        self.read_word(self.layout.avail_event())
+        let entries = usize::from(self.mask).wrapping_add(1);
+        self.read_used(
+            entries
+                .wrapping_mul(USED_ENTRY_WORDS)
+                .wrapping_add(HEAD_WORDS),
+        )
     }
 
     /// Reads entry `position` of the used ring, counted modulo 65536. Written by the device; any
     /// value is possible.
     #[inline]
     pub(super) fn read_used_entry(&self, position: u16) -> RawUsed {
-        let at: *const RawUsed = self.entry(self.layout.used() + 4, position, USED_ENTRY_BYTES);
-        // SAFETY: `entry` is inside the block and a multiple of 4; any bits are a `RawUsed`.
-        unsafe { read_volatile(at) }
+        let entries: *const RawUsed = self.used.as_ptr().wrapping_add(HEAD_WORDS).cast();
+        // SAFETY: By the type invariant there is an entry of that index, a multiple of 4 bytes from
+        // the page-aligned start; any bits are a `RawUsed`.
+        unsafe { read_volatile(entries.wrapping_add(self.wrapped(position))) }
     }
 }
 
@@ -269,21 +302,100 @@ impl Drop for RingMemory {
     }
 }
 
+/// Descriptors that are linked to a chain: those of a ring, or an indirect table.
+///
+/// # Invariants
+///
+/// * With links, `start` points to `links.len()` descriptors; without, `next + left` is no more than
+///   the number of descriptors that it points to.
+/// * They are memory that nobody else in the kernel accesses during `'a`, and `last` is one of them.
+pub(super) struct Descriptors<'a> {
+    start: *mut RawDescriptor,
+    /// What follows each of them; none if that is always the one behind it.
+    links: Option<&'a [u16]>,
+    /// The one that is written next.
+    next: u16,
+    /// The one that was written last.
+    last: u16,
+    /// How many may be written.
+    left: u16,
+}
+
+impl Descriptors<'_> {
+    /// How many more may be written.
+    #[inline]
+    pub(super) fn left(&self) -> u16 {
+        self.left
+    }
+
+    /// The one that was written last.
+    #[inline]
+    pub(super) fn last(&self) -> u16 {
+        self.last
+    }
+
+    /// Writes the next descriptor, as one that another follows; false, and nothing is written, if
+    /// none is left.
+    #[inline(always)] // Once for each kind of buffer: the call costs more than what it does.
+    pub(super) fn write(&mut self, range: PhysRange, flags: u16) -> bool {
+        let index = self.next;
+        let next = match self.links {
+            None => index.wrapping_add(1),
+            Some(links) => match links.get(usize::from(index)) {
+                Some(next) => *next,
+                None => return false,
+            },
+        };
+        let Some(left) = self.left.checked_sub(1) else {
+            return false;
+        };
+        // INVARIANT: The sum is the same, and `last` is a descriptor.
+        (self.last, self.next, self.left) = (index, next, left);
+        // SAFETY: There are more than `index` descriptors: by the type invariant as at least one was
+        // left, or because it has a link.
+        unsafe {
+            let at = self.start.add(usize::from(index));
+            write_volatile(at, RawDescriptor::new(range, flags | DESC_F_NEXT, next));
+        }
+        true
+    }
+
+    /// Makes the last descriptor, which was written with these flags, the last of its chain.
+    #[inline]
+    pub(super) fn end(&mut self, flags: u16) {
+        // SAFETY: By the type invariant it is one of the descriptors, and the flags are inside of it,
+        // at an even offset.
+        unsafe {
+            let at = self
+                .start
+                .add(usize::from(self.last))
+                .byte_add(FLAGS_OFFSET);
+            write_volatile(at.cast(), flags);
+        }
+    }
+}
+
 /// One indirect table for each descriptor of a ring, allocated once.
 ///
 /// # Invariants
 ///
-/// Each of `blocks` holds `1 << per_block_shift` tables of `1 << table_shift` bytes, and a table
-/// has room for `entries` descriptors.
+/// Each of `places` is the address of memory for `entries` descriptors, at least 1, which belongs to no
+/// other place and is inside one of the `blocks`; and its physical address.
 pub(super) struct Tables {
-    blocks: Table<(ContiguousPages, u64)>,
-    per_block_shift: u32,
-    table_shift: u32,
+    places: Table<(*mut RawDescriptor, u64)>,
     entries: u16,
+    /// Keeps the memory allocated.
+    _blocks: Table<ContiguousPages>,
 }
 
+// SAFETY: The pointers are into the blocks, which are plain memory and owned.
+unsafe impl Send for Tables {}
+
+// SAFETY: Through a shared reference nothing is accessed.
+unsafe impl Sync for Tables {}
+
 impl Tables {
-    /// Allocates `tables` tables of at least `entries` descriptors each.
+    /// Allocates `tables` tables of `entries` descriptors each, at least 1.
     ///
     /// # Errors
     ///
@@ -291,22 +403,24 @@ impl Tables {
     pub(super) fn new(tables: u16, entries: u16) -> Result<Self, AllocError> {
         let bytes = (usize::from(entries) * DESC_BYTES).next_power_of_two();
         let block_bytes = bytes.max(PAGE_BYTES);
-        let table_shift = bytes.trailing_zeros();
-        let per_block_shift = block_bytes.trailing_zeros() - table_shift;
-        let count = (usize::from(tables) << table_shift).div_ceil(block_bytes);
+        let per_block = block_bytes / bytes;
+        let count = usize::from(tables).div_ceil(per_block);
 
-        let blocks = table(count, |_| {
-            let block = ContiguousPages::new(block_bytes)?;
-            let phys = block.phys();
-            Ok((block, phys))
+        let blocks = table(count, |_| ContiguousPages::new(block_bytes))?;
+        let places = table(tables.into(), |number| {
+            let block = blocks.get(number / per_block).ok_or(AllocError)?;
+            let offset = number % per_block * bytes;
+            // SAFETY: A block holds `per_block` tables of `bytes` bytes, and this is one of them.
+            let start = unsafe { block.as_ptr().add(offset) };
+            // CAST: Widening; an offset inside a block.
+            Ok((start.cast(), block.phys() + offset as u64))
         })?;
 
-        // INVARIANT: Sizes as computed; `entries` descriptors fit `bytes` bytes.
+        // INVARIANT: As computed; `entries` descriptors fit `bytes` bytes.
         Ok(Self {
-            blocks,
-            per_block_shift,
-            table_shift,
+            places,
             entries,
+            _blocks: blocks,
         })
     }
 
@@ -316,72 +430,37 @@ impl Tables {
         self.entries
     }
 
-    /// The table that belongs to descriptor `head`; `None` beyond the last.
+    /// The table that belongs to descriptor `head`, and where the device finds it; `None` beyond the
+    /// last.
     #[inline]
-    pub(super) fn table(&mut self, head: u16) -> Option<IndirectTable<'_>> {
-        let head = usize::from(head);
-        let (block, phys) = self.blocks.get_mut(head >> self.per_block_shift)?;
-        let offset = (head & ((1 << self.per_block_shift) - 1)) << self.table_shift;
-
-        // SAFETY: By the type invariant the block holds the table at `offset`.
-        let start = unsafe { block.as_ptr().add(offset) };
-        // INVARIANT: The table has `entries` descriptors, and is borrowed with the set of tables.
-        Some(IndirectTable {
-            start: start.cast(),
-            // CAST: Widening; an offset inside a block.
-            phys: *phys + offset as u64,
-            entries: self.entries,
-            tables: PhantomData,
-        })
+    pub(super) fn table(&mut self, head: u16) -> Option<(Descriptors<'_>, TableAddress)> {
+        let &(start, phys) = self.places.get(usize::from(head))?;
+        // INVARIANT: The place has as many descriptors, and is borrowed with the set of tables.
+        let table = Descriptors {
+            start,
+            links: None,
+            next: 0,
+            last: 0,
+            left: self.entries,
+        };
+        // INVARIANT: As above.
+        Some((table, TableAddress(phys)))
     }
 }
 
-/// One indirect table, borrowed to be filled.
+/// Where an indirect table is.
 ///
 /// # Invariants
 ///
-/// `start` points to `entries` descriptors of memory that nobody else in the kernel accesses
-/// during `'a`; `phys` is its physical address.
-pub(super) struct IndirectTable<'a> {
-    start: *mut RawDescriptor,
-    phys: u64,
-    entries: u16,
-    tables: PhantomData<&'a mut Tables>,
-}
+/// The physical address of a table that lives as long as its queue.
+#[derive(Clone, Copy)]
+pub(super) struct TableAddress(u64);
 
-impl IndirectTable<'_> {
-    /// Writes descriptor `index`; beyond the table's end nothing is written.
-    #[inline]
-    pub(super) fn write(&mut self, index: u16, range: PhysRange, flags: u16, next: u16) {
-        if index >= self.entries {
-            return;
-        }
-        // SAFETY: By the type invariant the table has more than `index` descriptors.
-        unsafe {
-            let at = self.start.add(usize::from(index));
-            write_volatile(at, RawDescriptor::new(range, flags, next));
-        }
-    }
-
-    /// Writes the flags of descriptor `index` alone; beyond the table's end nothing is written.
-    #[inline]
-    pub(super) fn write_flags(&mut self, index: u16, flags: u16) {
-        if index >= self.entries {
-            return;
-        }
-        // SAFETY: By the type invariant the table has more than `index` descriptors, and the
-        // flags are inside of one, at an even offset.
-        unsafe {
-            let at = self.start.add(usize::from(index)).byte_add(FLAGS_OFFSET);
-            write_volatile(at.cast(), flags);
-        }
-    }
-
+impl TableAddress {
     /// The first `count` descriptors of the table, as the ring's descriptor names them.
     #[inline]
-    pub(super) fn range(&self, count: NonZero<u16>) -> PhysRange {
-        // SAFETY: By the type invariant the table is contiguous memory at `phys`; it lives as long
-        // as the queue, and `count` is at least 1.
-        unsafe { PhysRange::new(self.phys, u32::from(count.get()) * DESC_BYTES as u32) }
+    pub(super) fn range(self, count: NonZero<u16>) -> PhysRange {
+        // SAFETY: By the type invariant the table is contiguous memory, and `count` is at least 1.
+        unsafe { PhysRange::new(self.0, u32::from(count.get()) * DESC_BYTES as u32) }
     }
 }

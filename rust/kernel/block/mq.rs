@@ -13,7 +13,7 @@
 //! request. Who has the handle has the request: the block layer waits for it. The handle ends in
 //! one of four ways:
 //!
-//! - [`Request::complete`] or [`CompletionBatch::complete`] gives the request back with its outcome;
+//! - [`Request::complete`] gives the request back with its outcome, or a [`Completed`] it was added to;
 //! - [`Request::requeue`] puts it back to be offered again, as if it were new;
 //! - returned from `queue_rq` in a [`Refusal`], the block layer will offer the request again;
 //! - dropped, the request fails as an I/O error. No request is ever lost.
@@ -23,6 +23,7 @@
 //! C header: [`include/linux/blk-mq.h`](srctree/include/linux/blk-mq.h)
 
 mod attribute;
+mod completed;
 mod data;
 mod disk;
 mod execute;
@@ -41,6 +42,7 @@ pub use self::{
         Attribute,
         AttributeList, //
     },
+    completed::Completed,
     data::{
         DataIn,
         DataOut,

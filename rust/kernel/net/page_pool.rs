@@ -20,6 +20,7 @@ use kernel::{
 use super::{
     super::{
         bindings,
+        mm::direct_map,
         phys::{
             DeviceWritable,
             PhysRange,
@@ -281,14 +282,21 @@ unsafe impl PhysRanges for LentBuffer {
     #[inline]
     fn for_each_range<E>(&self, mut f: impl FnMut(PhysRange) -> Result<(), E>) -> Result<(), E> {
         // SAFETY: The buffer is in the linear mapping.
-        let start = unsafe { bindings::virt_to_phys(self.buffer.data.as_ptr().cast()) };
-        let phys = start + u64::from(self.offset);
-        if self.split != 0 {
-            // SAFETY: Inside the buffer by the type invariant, which is physically contiguous.
-            f(unsafe { PhysRange::new(phys, self.split) })?;
+        let start = unsafe { direct_map::phys(self.buffer.data.as_ptr()) };
+        let mut phys = start.wrapping_add(self.offset.into());
+        let mut left = self.len;
+        let mut len = if self.split == 0 { left } else { self.split };
+        loop {
+            // SAFETY: Inside the buffer by the type invariant, which is physically contiguous, and not
+            // empty, because `split` is less than `len`.
+            f(unsafe { PhysRange::new(phys, len) })?;
+            left = left.wrapping_sub(len);
+            if left == 0 {
+                return Ok(());
+            }
+            phys = phys.wrapping_add(len.into());
+            len = left;
         }
-        // SAFETY: As above; not empty, because `split` is less than `len`.
-        f(unsafe { PhysRange::new(phys + u64::from(self.split), self.len - self.split) })
     }
 }
 

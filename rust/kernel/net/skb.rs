@@ -11,11 +11,15 @@ use core::{
     ptr::NonNull, //
 };
 
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    transmute::AsBytes, //
+};
 
 use super::{
     super::{
         bindings,
+        mm::direct_map,
         phys::{
             PhysRange,
             PhysRanges, //
@@ -119,8 +123,9 @@ impl SkBuff {
 
     #[inline]
     fn shared_info(&self) -> &bindings::skb_shared_info {
-        // SAFETY: Every packet has one, behind its linear part.
-        unsafe { &*bindings::skb_shinfo(self.skb.as_ptr()) }
+        let raw = self.raw();
+        // SAFETY: Every packet has one, behind its linear part, where `skb_shinfo()` finds it, too.
+        unsafe { &*raw.head.add(raw.end as usize).cast() }
     }
 
     /// Bytes of the packet.
@@ -128,6 +133,12 @@ impl SkBuff {
     #[allow(clippy::len_without_is_empty)] // There is no use for an empty packet.
     pub fn len(&self) -> u32 {
         self.raw().len
+    }
+
+    /// Whether all of it is in the linear part.
+    #[inline]
+    pub fn is_linear(&self) -> bool {
+        self.raw().data_len == 0
     }
 
     /// Bytes of its linear part.
@@ -150,32 +161,33 @@ impl SkBuff {
 
     /// Puts `header` in front of the packet, if there is room that nobody else uses.
     #[inline]
-    pub fn push(&mut self, header: &[u8]) -> bool {
-        if self.headroom() < header.len()
-            // SAFETY: The packet is valid.
-            || unsafe { bindings::skb_header_cloned(self.skb.as_ptr()) }
-        {
+    pub fn push<T: AsBytes>(&mut self, header: T) -> bool {
+        // SAFETY: The packet is valid.
+        let is_shared = || unsafe { bindings::skb_header_cloned(self.skb.as_ptr()) };
+        if self.headroom() < size_of::<T>() || (self.raw().cloned() != 0 && is_shared()) {
             return false;
         }
         let raw = self.raw_mut();
-        raw.data = raw.data.wrapping_sub(header.len());
+        raw.data = raw.data.wrapping_sub(size_of::<T>());
         // CAST: The headroom, and so the header, is much smaller than 4 GiB.
-        raw.len = raw.len.wrapping_add(header.len() as u32);
+        raw.len = raw.len.wrapping_add(size_of::<T>() as u32);
         // SAFETY: The bytes from `data` on were checked to be headroom of this packet alone.
-        unsafe {
-            core::ptr::copy_nonoverlapping(header.as_ptr(), raw.data, header.len());
-        }
+        unsafe { raw.data.cast::<T>().write_unaligned(header) };
         true
     }
 
-    /// Writes `bytes` to the start of the control buffer, which belongs to the packet's owner.
-    /// What does not fit is left out.
+    /// Writes `header` to the start of the control buffer, which belongs to the packet's owner.
     #[inline]
-    pub fn write_control(&mut self, bytes: &[u8]) {
-        for (place, byte) in self.raw_mut().cb.iter_mut().zip(bytes) {
-            // CAST: A byte is a byte.
-            *place = *byte as c_char;
-        }
+    pub fn write_control<T: AsBytes>(&mut self, header: T) {
+        const { assert!(size_of::<T>() <= 48) };
+        // SAFETY: It fits, and the buffer is plain bytes.
+        unsafe {
+            self.raw_mut()
+                .cb
+                .as_mut_ptr()
+                .cast::<T>()
+                .write_unaligned(header)
+        };
     }
 
     /// The first `N` bytes of the control buffer, as memory a device may read.
@@ -520,7 +532,7 @@ unsafe impl PhysRanges for SkBuff {
         let head = self.head_len();
         if head != 0 {
             // SAFETY: The linear part is in the linear mapping.
-            let phys = unsafe { bindings::virt_to_phys(self.raw().data.cast()) };
+            let phys = unsafe { direct_map::phys(self.raw().data) };
             // SAFETY: What is in the linear mapping is contiguous.
             f(unsafe { PhysRange::new(phys, head) })?;
         }
@@ -557,7 +569,7 @@ unsafe impl<const N: usize> PhysRanges for Control<N> {
     #[inline]
     fn for_each_range<E>(&self, mut f: impl FnMut(PhysRange) -> Result<(), E>) -> Result<(), E> {
         // SAFETY: A slab object is in the linear mapping.
-        let phys = unsafe { bindings::virt_to_phys(self.0.raw().cb.as_ptr().cast()) };
+        let phys = unsafe { direct_map::phys(self.0.raw().cb.as_ptr().cast()) };
         // CAST: At most 48.
         // SAFETY: `N` is from 1 to the size of the buffer.
         f(unsafe { PhysRange::new(phys, N as u32) })

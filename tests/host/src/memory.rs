@@ -152,6 +152,10 @@ impl Buffer {
         }
     }
 
+    pub fn segments(&self) -> u32 {
+        self.segments
+    }
+
     pub fn fill(&mut self, byte: u8) {
         let len = (self.segments * self.segment_bytes) as usize;
         // SAFETY: The block has this many bytes.
@@ -173,6 +177,7 @@ impl Buffer {
 
 // SAFETY: The ranges lie inside the block, which lives as long as `self`.
 unsafe impl PhysRanges for Buffer {
+    #[inline]
     fn for_each_range<E>(&self, mut f: impl FnMut(PhysRange) -> Result<(), E>) -> Result<(), E> {
         for segment in 0..self.segments {
             let addr = self.pages.phys() + u64::from(segment * self.segment_bytes);

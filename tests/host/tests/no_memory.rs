@@ -65,15 +65,15 @@ where
 #[test]
 fn a_queue_without_memory_is_refused_and_leaves_nothing_behind() {
     let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(|e| e.into_inner());
-    // The ring with its reference count and the two private tables; a table of tables and the pages
-    // they are in.
+    // The ring with its reference count and the two private tables; a table of tables, one of the pages
+    // that they are in, and these.
     for (size, indirect, allocations) in [
         (1, 0, 4),
         (256, 0, 4),
         (256, 1, 4),
-        (4, 2, 4 + 1 + 1),
-        (256, 16, 4 + 1 + 16),
-        (128, 128, 4 + 1 + 64),
+        (4, 2, 4 + 2 + 1),
+        (256, 16, 4 + 2 + 16),
+        (128, 128, 4 + 2 + 64),
     ] {
         let device = Arc::new(DeviceMemory::new());
         let set_up = || {

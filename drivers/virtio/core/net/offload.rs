@@ -162,6 +162,7 @@ impl Header {
     /// The header of a packet that is sent.
     ///
     /// `headers` is the length of all protocol headers of a packet that is to be cut, in bytes.
+    #[inline]
     pub fn for_sending(
         checksum: Option<Partial>,
         segments: Option<Segments>,
@@ -190,6 +191,7 @@ impl Header {
     /// # Errors
     ///
     /// What is wrong with the header; the packet is then to be dropped.
+    #[inline]
     pub fn offload(&self, accepted: Features, len: u32) -> Result<Offload, BadHeader> {
         let segments = self.segments(accepted)?;
         let checksum = if self.flags & HDR_F_NEEDS_CSUM != 0 {

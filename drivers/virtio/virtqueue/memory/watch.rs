@@ -178,7 +178,7 @@ impl RingMemory {
     pub(in crate::virtio::virtqueue) fn progress(&self) -> Progress {
         // INVARIANT: Taken from the ring whose block it is.
         Progress {
-            used_idx: self.word(self.layout.used() + 2),
+            used_idx: self.used.as_ptr().wrapping_add(1),
             block: Arc::clone(&self.block),
         }
     }

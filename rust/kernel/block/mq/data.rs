@@ -5,15 +5,17 @@
 //! C headers: [`include/linux/bio.h`](srctree/include/linux/bio.h),
 //! [`include/linux/bvec.h`](srctree/include/linux/bvec.h)
 
+use core::{
+    iter,
+    ptr, //
+};
+
 use kernel::types::Opaque;
 
-use super::request::{
-    extra,
-    op,
-    Op, //
-};
+use super::request::extra;
 use crate::kernel_ext::{
     bindings,
+    mm::memory_map::MemoryMap,
     phys::{
         DeviceWritable,
         JoinRanges,
@@ -104,74 +106,95 @@ unsafe impl DeviceWritable for DataIn {}
 /// # Safety
 ///
 /// `rq` is a started request of a tag set of ours that belongs to a driver.
+#[inline]
 unsafe fn for_each_range<E>(
     rq: *mut bindings::request,
     f: impl FnMut(PhysRange) -> Result<(), E>,
 ) -> Result<(), E> {
     // SAFETY: The request and its queue are alive.
     let max_segment_size = unsafe { (*(*rq).q).limits.max_segment_size };
-    let mut runs = JoinRanges::new(max_segment_size, f);
+    // SAFETY: The extra part belongs to the request; the vector itself is not changed while the
+    // request is with a driver.
+    let (payload, len) = unsafe { ((*extra(rq)).payload.as_ptr(), (*extra(rq)).payload_used) };
 
-    // SAFETY: The caller guarantees that the request is ours and started.
-    match unsafe { op(rq) } {
-        // SAFETY: These requests have bios with pages, which are lent with the request.
-        Op::Read | Op::Write => unsafe { for_each_vec(rq, |addr, len| runs.add(addr, len)) }?,
-        _ => {
-            // SAFETY: The extra part belongs to the request; the vector itself is not changed
-            // while the request is with a driver.
-            let (payload, len) =
-                unsafe { ((*extra(rq)).payload.as_ptr(), (*extra(rq)).payload_used) };
-            // SAFETY: The vector's memory is in the kernel's direct mapping.
-            let addr = unsafe { bindings::virt_to_phys(payload.cast()) };
-            // SAFETY: One allocation is contiguous, and it is lent with the request.
-            unsafe { runs.add(addr, len) }?;
-        }
+    if len > 0 {
+        // SAFETY: The vector's memory is in the kernel's direct mapping.
+        let addr = unsafe { bindings::virt_to_phys(payload.cast()) };
+        // SAFETY: One allocation is contiguous, and it is lent with the request.
+        let mut ranges = unsafe { JoinRanges::new(max_segment_size, iter::once((addr, len))) };
+        return ranges.try_for_each(f);
     }
-    runs.finish()
+    // SAFETY: A started request without payload has bios with pages, or none. They are lent with it.
+    let mut ranges = unsafe { JoinRanges::new(max_segment_size, Vecs::new(rq)) };
+    ranges.try_for_each(f)
 }
 
-/// Calls `f` with physical address and length of every page vector of a request.
-///
-/// # Safety
-///
-/// `rq` is a started read or write.
-#[inline]
-unsafe fn for_each_vec<E>(
-    rq: *mut bindings::request,
-    mut f: impl FnMut(u64, u32) -> Result<(), E>,
-) -> Result<(), E> {
-    // SAFETY: The request is alive.
-    let mut bio = unsafe { (*rq).bio };
+/// Physical address and length of every page vector of a request.
+struct Vecs {
+    /// The bio after the present one.
+    bio: *mut bindings::bio,
+    vec: *mut bindings::bio_vec,
+    /// Bytes of the present bio from `vec` on.
+    left: u32,
+    /// Bytes of `vec` that are not part of the bio.
+    skip: u32,
+    map: MemoryMap,
+}
 
-    while !bio.is_null() {
-        // SAFETY: The bios of a started request live until it ends and do not change.
-        let (mut vec, iter, next) = unsafe {
-            let iter = (*bio).bi_iter;
-            // CAST: An index of a vector fits in `usize`.
+impl Vecs {
+    /// # Safety
+    ///
+    /// `rq` is a started request, whose bios describe memory by pages.
+    #[inline]
+    unsafe fn new(rq: *mut bindings::request) -> Self {
+        // SAFETY: The request is alive.
+        let (bio, map) = unsafe { ((*rq).bio, (*extra(rq)).map) };
+        Self {
+            bio,
+            vec: ptr::null_mut(),
+            left: 0,
+            skip: 0,
+            map,
+        }
+    }
+}
+
+impl Iterator for Vecs {
+    type Item = (u64, u32);
+
+    #[inline]
+    fn next(&mut self) -> Option<(u64, u32)> {
+        while self.left == 0 {
+            if self.bio.is_null() {
+                return None;
+            }
+            // SAFETY: The bios of a started request live until it ends and do not change.
+            unsafe {
+                let iter = (*self.bio).bi_iter;
+                // CAST: An index of a vector fits in `usize`.
+                self.vec = (*self.bio).bi_io_vec.add(iter.bi_idx as usize);
+                (self.left, self.skip) = (iter.bi_size, iter.bi_offset);
+                self.bio = (*self.bio).bi_next;
+            }
+        }
+        // SAFETY: `bi_size` bytes from the iterator on are described by vectors, and the pages belong
+        // to the bio.
+        let (page, offset, len) = unsafe {
+            let vec = self.vec;
             (
-                (*bio).bi_io_vec.add(iter.bi_idx as usize),
-                iter,
-                (*bio).bi_next,
+                self.map.phys((*vec).bv_page),
+                (*vec).bv_offset,
+                (*vec).bv_len,
             )
         };
-        let mut left = iter.bi_size;
-        let mut skip = iter.bi_offset;
+        let len = len.wrapping_sub(self.skip).min(self.left);
+        // A physical address with an offset in its memory, and a part of what is left.
+        let addr = page.wrapping_add(offset.wrapping_add(self.skip).into());
 
-        while left > 0 {
-            // SAFETY: `bi_size` bytes from the iterator on are described by vectors.
-            let (page, offset, len) = unsafe { ((*vec).bv_page, (*vec).bv_offset, (*vec).bv_len) };
-            let len = len.wrapping_sub(skip).min(left);
-            // SAFETY: The page belongs to the bio.
-            let page = unsafe { bindings::page_to_phys(page) };
-
-            // A physical address with an offset in its memory, and a part of what is left.
-            f(page.wrapping_add((offset.wrapping_add(skip)).into()), len)?;
-            left = left.wrapping_sub(len);
-            skip = 0;
-            // SAFETY: At most one past the last vector.
-            vec = unsafe { vec.add(1) };
-        }
-        bio = next;
+        self.left = self.left.wrapping_sub(len);
+        self.skip = 0;
+        // SAFETY: At most one past the last vector.
+        self.vec = unsafe { self.vec.add(1) };
+        Some((addr, len))
     }
-    Ok(())
 }

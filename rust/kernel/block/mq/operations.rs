@@ -35,7 +35,10 @@ use super::{
     status::BlkStatus,
     tag_set::TagSet, //
 };
-use crate::kernel_ext::bindings;
+use crate::kernel_ext::{
+    bindings,
+    mm::memory_map::MemoryMap, //
+};
 
 /// A driver of multi-queue block devices.
 pub trait Operations: Sized + 'static {
@@ -242,8 +245,10 @@ impl<T: Operations> OperationsVTable<T> {
             let payload_bytes = unsafe { (*set).driver_data }.addr();
             let new = RequestExtra {
                 status: BlkStatus::IO_ERROR,
+                next: ptr::null_mut(),
                 command: 0,
                 requeued: 0,
+                map: MemoryMap::new(),
                 withheld: Atomic::new(false),
                 payload: KVec::from_elem(0, payload_bytes, GFP_KERNEL)?,
                 payload_used: 0,

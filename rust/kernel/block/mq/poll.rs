@@ -5,16 +5,22 @@
 //! C headers: [`include/linux/blkdev.h`](srctree/include/linux/blkdev.h),
 //! [`include/linux/blk-mq.h`](srctree/include/linux/blk-mq.h)
 
-use core::marker::PhantomData;
+use core::{
+    marker::PhantomData,
+    ptr::NonNull, //
+};
 
 use super::{
-    request::Request,
+    request::{
+        extra,
+        withhold, //
+    },
     status::BlkStatus, //
 };
 use crate::kernel_ext::bindings;
 
-/// Where [`Operations::poll`](super::Operations::poll) puts requests that have ended well, so that
-/// the poller ends them all at once, `struct io_comp_batch`.
+/// Where [`Completed`](super::Completed) puts requests that have ended well and were
+/// [polled](super::Operations::poll) for, so that the poller ends them all at once, `struct io_comp_batch`.
 ///
 /// # Invariants
 ///
@@ -36,20 +42,28 @@ impl CompletionBatch<'_> {
         Self(iob, PhantomData)
     }
 
-    /// Gives a request back to the block layer with its outcome. It ends with the others of the
-    /// batch, or at once if that cannot be.
+    /// Gives a request back to the block layer. It ends with the others of the batch, or at once if
+    /// that cannot be.
+    ///
+    /// # Safety
+    ///
+    /// As for [`end`](super::request::end).
     #[inline]
-    pub fn complete(&mut self, request: Request, status: BlkStatus) {
-        let Some(rq) = request.into_completed(status) else {
+    pub(super) unsafe fn end(&mut self, rq: NonNull<bindings::request>) {
+        // SAFETY: By the function's requirements.
+        if unsafe { withhold(rq) } {
             return;
-        };
+        }
         let rq = rq.as_ptr();
 
-        // SAFETY: The handle is gone, so its invariant lets this function complete the request,
-        // which is done once: here or, when this returns true, on another CPU.
+        // SAFETY: By the function's requirements this function may complete the request, which is
+        // done once: here or, when this returns true, on another CPU.
         if unsafe { bindings::blk_mq_complete_request_remote(rq) } {
             return;
         }
+        // SAFETY: The request was completed and has not ended, so it is there, and nobody changes
+        // its outcome.
+        let status = unsafe { (*extra(rq)).status };
         let add = || {
             // SAFETY: By the type invariant the batch is null or ours. The request was completed
             // and has not ended, which nobody but the batch does if this returns true.

@@ -26,7 +26,10 @@ use super::{
     hw_queue::HwQueue,
     status::BlkStatus, //
 };
-use crate::kernel_ext::bindings;
+use crate::kernel_ext::{
+    bindings,
+    mm::memory_map::MemoryMap, //
+};
 
 /// What a request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,10 +69,14 @@ pub struct SectorRange {
 pub(super) struct RequestExtra {
     /// The outcome, between the driver's completion and the end of the request.
     pub(super) status: BlkStatus,
+    /// The request that follows in a [`Completed`](super::Completed), or null.
+    pub(super) next: *mut bindings::request,
     /// The command of a request made by [`Disk::execute_in`](super::Disk::execute_in).
     pub(super) command: u32,
     /// How often the driver has put the present request back.
     pub(super) requeued: u32,
+    /// Where pages are.
+    pub(super) map: MemoryMap,
     /// Whether the request ended and nobody was told, for a test of time-outs.
     pub(super) withheld: Atomic<bool>,
     /// Memory for data that no bio describes. Only accessed by raw pointer: a device may be
@@ -283,20 +290,16 @@ impl Request {
     /// May be called in any context. The request ends on the CPU that submitted it, or at once.
     #[inline]
     pub fn complete(self, status: BlkStatus) {
-        let Some(rq) = self.into_completed(status) else {
-            return;
-        };
+        let rq = self.into_raw_with(status);
+
         // SAFETY: By the type invariant the request is started and not completed; the handle is
-        // gone, so this is done once.
-        unsafe { bindings::blk_mq_complete_request(rq.as_ptr()) };
+        // gone, so this is done once. Its outcome is set.
+        unsafe { end(rq) };
     }
 
     /// Gives up the handle of a request that is to be completed, with its outcome.
-    ///
-    /// Returns [`None`] if it is to be completed when it times out: the block layer's
-    /// `fail_io_timeout`, where the kernel has it.
     #[inline]
-    pub(super) fn into_completed(self, status: BlkStatus) -> Option<NonNull<bindings::request>> {
+    pub(super) fn into_raw_with(self, status: BlkStatus) -> NonNull<bindings::request> {
         let rq = self.into_raw();
 
         // SAFETY: The handle is gone, so its invariant lets this function use the request.
@@ -304,16 +307,7 @@ impl Request {
             (*extra(rq.as_ptr())).status = status;
             (*extra(rq.as_ptr())).requeued = 0;
         }
-        // SAFETY: The request and with it its queue are alive.
-        let fakes = || unsafe { bindings::blk_should_fake_timeout((*rq.as_ptr()).q) };
-        if cfg!(CONFIG_FAIL_IO_TIMEOUT) && fakes() {
-            // ORDERING: The outcome before the flag. Pairs with the time-out's exchange of it.
-            //
-            // SAFETY: As above; the time-out changes nothing else of a request that is withheld.
-            unsafe { (*extra(rq.as_ptr())).withheld.store(true, Release) };
-            return None;
-        }
-        Some(rq)
+        rq
     }
 
     /// How often the request was put back with [`Request::requeue`].
@@ -336,6 +330,41 @@ impl Request {
         // gone, so nobody else has it.
         unsafe { bindings::blk_mq_requeue_request(rq, true) };
     }
+}
+
+/// Gives a request back to the block layer.
+///
+/// # Safety
+///
+/// `rq` is a request of a tag set of ours that is started, not completed, and belongs to the caller,
+/// who does not use it any more; its outcome is set.
+#[inline]
+pub(super) unsafe fn end(rq: NonNull<bindings::request>) {
+    // SAFETY: By the function's requirements.
+    if !unsafe { withhold(rq) } {
+        // SAFETY: As above.
+        unsafe { bindings::blk_mq_complete_request(rq.as_ptr()) };
+    }
+}
+
+/// Whether a request is to be completed when it times out: the block layer's `fail_io_timeout`,
+/// where the kernel has it.
+///
+/// # Safety
+///
+/// As for [`end`]; if this returns true the request is not the caller's any more.
+#[inline]
+pub(super) unsafe fn withhold(rq: NonNull<bindings::request>) -> bool {
+    // SAFETY: The request and with it its queue are alive.
+    let fakes = || unsafe { bindings::blk_should_fake_timeout((*rq.as_ptr()).q) };
+    if !cfg!(CONFIG_FAIL_IO_TIMEOUT) || !fakes() {
+        return false;
+    }
+    // ORDERING: The outcome before the flag. Pairs with the time-out's exchange of it.
+    //
+    // SAFETY: As above; the time-out changes nothing else of a request that is withheld.
+    unsafe { (*extra(rq.as_ptr())).withheld.store(true, Release) };
+    true
 }
 
 impl Drop for Request {

@@ -17,7 +17,8 @@ use std::{
 
 use emulator::memory::stand_in::{
     self,
-    Barrier, //
+    Barrier,
+    StandIn, //
 };
 
 pub use crate::{
@@ -37,6 +38,9 @@ use crate::memory::{
     allocation,
     physical, //
 };
+
+/// Nothing stands in for memory.
+const PLAIN: bool = cfg!(feature = "plain");
 
 pub type Table<T> = Vec<T>;
 
@@ -103,13 +107,24 @@ impl Counter {
     }
 }
 
+/// What stands in for the memory on this thread, if anything does.
+#[inline]
+fn stand_in() -> Option<Arc<dyn StandIn>> {
+    if PLAIN {
+        None
+    } else {
+        stand_in::current()
+    }
+}
+
 /// Reads memory that the device may write.
 ///
 /// # Safety
 ///
 /// As for [`std::ptr::read_volatile`]; any bits are a `T`.
+#[inline]
 pub unsafe fn read_volatile<T: Copy>(at: *const T) -> T {
-    let Some(stand_in) = stand_in::current() else {
+    let Some(stand_in) = stand_in() else {
         // SAFETY: The caller sees to it.
         return unsafe { at.read_volatile() };
     };
@@ -126,8 +141,9 @@ pub unsafe fn read_volatile<T: Copy>(at: *const T) -> T {
 /// # Safety
 ///
 /// As for [`std::ptr::write_volatile`]; `T` has no padding.
+#[inline]
 pub unsafe fn write_volatile<T: Copy>(at: *mut T, value: T) {
-    let Some(stand_in) = stand_in::current() else {
+    let Some(stand_in) = stand_in() else {
         // SAFETY: The caller sees to it.
         return unsafe { at.write_volatile(value) };
     };
@@ -136,21 +152,33 @@ pub unsafe fn write_volatile<T: Copy>(at: *mut T, value: T) {
     stand_in.store(physical(at.cast()), bytes);
 }
 
+/// Tells what stands in for the memory of a barrier of the caller's.
 #[track_caller]
+#[inline]
+fn barrier(kind: Barrier) {
+    if !PLAIN {
+        stand_in::barrier(kind);
+    }
+}
+
+#[track_caller]
+#[inline]
 pub fn full_barrier() {
-    stand_in::barrier(Barrier::Full);
+    barrier(Barrier::Full);
     fence(Ordering::SeqCst);
 }
 
 #[track_caller]
+#[inline]
 pub fn read_barrier() {
-    stand_in::barrier(Barrier::Read);
+    barrier(Barrier::Read);
     fence(Ordering::Acquire);
 }
 
 #[track_caller]
+#[inline]
 pub fn write_barrier() {
-    stand_in::barrier(Barrier::Write);
+    barrier(Barrier::Write);
     fence(Ordering::Release);
 }
 

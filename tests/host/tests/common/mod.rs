@@ -48,6 +48,11 @@ impl Buffers for Request {
         }
         Ok(())
     }
+
+    fn is_single(&self) -> bool {
+        let buffers = self.read.iter().chain(&self.write);
+        buffers.map(Buffer::segments).sum::<u32>() == 1
+    }
 }
 
 /// A queue and the device it was given to.
