@@ -12,7 +12,7 @@ CASE ?=
 # INSTALL_MOD_PATH=PATH installs under another root.
 INSTALL_MOD_PATH ?=
 
-.PHONY: modules modules_install deb test test-long hostile bench run clippy fmt fmt-check shellcheck how-it-works doc rust-analyzer check clean distclean help
+.PHONY: modules modules_install deb test test-long hostile fuzz bench run clippy fmt fmt-check shellcheck how-it-works doc rust-analyzer check clean distclean help
 
 modules: ## build the modules: for the stock Debian kernel, or for KDIR=PATH
 	@$(if $(KDIR),scripts/setup tree:'$(KDIR)',scripts/setup modules)
@@ -31,10 +31,13 @@ test: ## run every test, or CASE=NAME
 	@tests/run $(CASE)
 
 test-long: ## the cases that take long, at full length: many power cuts, failing allocations on the debug kernel, ten minutes of 64 flows
-	@RVIRTIO_LONG=1 tests/run $(or $(CASE),power-cut failslab soak)
+	@RVIRTIO_LONG=1 tests/run $(or $(CASE),power-cut failslab soak host fuzz)
 
 hostile: ## our drivers on devices that misbehave, or CASE=CELL; DRIVER=c: Linux's own
 	@scripts/hostile --driver $(or $(DRIVER),rust) $(if $(CASE),'$(CASE)')
+
+fuzz: ## a fuzzer over the shared code, a minute for each part; scripts/fuzz --help has the options
+	@scripts/fuzz
 
 bench: ## what the drivers cost beside Linux's own; scripts/bench --help has the options
 	@scripts/bench

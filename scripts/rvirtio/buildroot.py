@@ -15,6 +15,8 @@ MIRROR = os.environ.get("RVIRTIO_MIRROR", "http://deb.debian.org/debian")
 # For building: what the kernel's own build wants for a Rust-enabled tree, and for judging sources.
 TOOLCHAIN = """rustc rust-src rust-clippy rustfmt cargo bindgen clang lld llvm gcc libc6-dev make flex
 bison bc libelf-dev libssl-dev dwarves rsync xz-utils zstd kmod cpio python3 shellcheck""".split()
+# For running the shared code on the host under sanitizers, valgrind, and a fuzzer.
+PROBES = ["libclang-rt-dev", "valgrind"]
 # For guests: copied into the guest image with the libraries they need.
 GUEST_TOOLS = """busybox-static fio iperf3 ethtool e2fsprogs xfsprogs btrfs-progs iproute2 iputils-ping pciutils socat
 kexec-tools""".split()
@@ -77,7 +79,7 @@ def check_qemu(argv):
 
 def ensure():
     """Makes the build root when it is missing or was made from another list of packages."""
-    wanted = steps.key(SUITE, BACKPORTS, MIRROR, *TOOLCHAIN, *GUEST_TOOLS, *SERVERS, *QEMU)
+    wanted = steps.key(SUITE, BACKPORTS, MIRROR, *TOOLCHAIN, *PROBES, *GUEST_TOOLS, *SERVERS, *QEMU)
     with steps.locked("build root"):
         if not steps.is_current(ROOT, wanted):
             _make_anew(wanted)
@@ -97,7 +99,7 @@ def _make_anew(wanted):
 def _make(fresh):
     install = "apt-get install -y --no-install-recommends -t " + BACKPORTS
     argv = ["mmdebstrap", "--mode=root", "--variant=minbase",
-            "--include=" + ",".join(TOOLCHAIN + GUEST_TOOLS + SERVERS),
+            "--include=" + ",".join(TOOLCHAIN + PROBES + GUEST_TOOLS + SERVERS),
             *LEFT_OUT,
             f'--customize-hook=chroot "$1" {install} {" ".join(QEMU)}',
             SUITE, str(fresh), f"deb {MIRROR} {SUITE} main", f"deb {MIRROR} {BACKPORTS} main"]

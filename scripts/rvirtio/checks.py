@@ -12,7 +12,7 @@ from .steps import BUILD, Fail, IN_ROOT, REPO
 
 RUST_ROOMS = ("drivers", "rust", "samples", "tests", "emulator")
 SHELL_ROOMS = ("scripts", "tests", ".ci", "samples")
-HOST_PACKAGES = ("tests/host", "emulator")
+HOST_PACKAGES = ("tests/host", "tests/fuzz", "emulator")
 
 
 def _tool(argv, what, **kwargs):

@@ -12,14 +12,14 @@ RESULT = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) igno
 TEST = re.compile(r"^test (\S+) \.\.\. (\w+)", re.M)
 
 
-def cargo(package, target, log, *words, timeout=600):
-    """cargo without network, its output in `log`; gives the exit status."""
+def cargo(package, target, log, what, *words, timeout=600, environment=None):
+    """One of cargo's commands without network, its output in `log`; gives the exit status."""
     with open(log, "wb") as output:
         return subprocess.run(
-            [ROOT / "scripts" / "in-root", "cargo", *words, "--offline", "--manifest-path", package / "Cargo.toml",
-             "--target-dir", target],
+            [ROOT / "scripts" / "in-root", "cargo", what, "--offline", "--manifest-path", package / "Cargo.toml",
+             "--target-dir", target, *words],
             stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, timeout=timeout, check=False,
-            env={**os.environ, "CARGO_TERM_COLOR": "never"}).returncode
+            env={**os.environ, **(environment or {}), "CARGO_TERM_COLOR": "never"}).returncode
 
 
 def run_tests(t, package, target, rooms=False):

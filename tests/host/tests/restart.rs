@@ -107,6 +107,7 @@ fn a_restarted_queue_is_as_new_and_needs_no_memory() {
             assert_eq!((pair.device.avail_idx(), pair.device.avail_flags()), (0, 0));
             assert_eq!(pair.device.used_event(), 0);
             works(&mut pair, event_idx, 100, 3 * u64::from(SIZE));
+            assert!(take_over(&pair.memory).was_reset());
         }
     }
 }

@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: GPL-2.0
+#![no_main]
+virtio_fuzz::fuzz!(virtio_fuzz::control::run);

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Programs of the host's Rust packages with a sanitizer or a fuzzer in them.
+
+The compiler knows how to put them in, but asks for its own nightly switch; their run-time libraries are
+clang's of the same LLVM, so that clang does the linking. ThreadSanitizer is left out: it does not know
+fences, which the queue and the standard library's counted pointers are made of, and would need a standard
+library built for it.
+"""
+
+# Only with a target named are these flags kept from the build's own programs.
+TARGET = "x86_64-unknown-linux-gnu"
+
+ADDRESS = ("-Zsanitizer=address", "-Zexternal-clangrt", "-Clinker=clang", "-Clink-arg=-fsanitize=address")
+# Counts of the edges that were taken, and what is compared with what.
+FUZZER = (*ADDRESS, "-Clink-arg=-fsanitize=fuzzer", "-Cpasses=sancov-module",
+          *(f"-Cllvm-args=-sanitizer-coverage-{what}"
+            for what in ("level=4", "inline-8bit-counters", "pc-table", "trace-compares")))
+
+
+def environment(flags):
+    """What cargo needs to know."""
+    return {"RUSTC_BOOTSTRAP": "1", "RUSTFLAGS": " ".join(flags)}
