@@ -31,12 +31,24 @@ impl Draws {
     }
 }
 
+/// Whether a fault may be part of a mixture.
+///
+/// The end of the process is none, nor is what makes a device corrupt the guest by itself: to believe what
+/// it has written itself over the driver's part of a ring, or to write to a buffer that it has given back.
+pub(super) fn may_be_mixed(row: &Row) -> bool {
+    match row.kind {
+        Kind::Crash | Kind::HeaderFlips => false,
+        Kind::Scribble(part) => !part.is_of_the_driver(),
+        _ => true,
+    }
+}
+
 /// The faults that a number stands for, for a kind of device, each as `--fault` takes it.
 ///
-/// A writing of 16 bits anywhere into a ring is as likely as a fault with a name.
+/// A writing of 16 bits anywhere into a used ring is as likely as a fault with a name.
 pub fn mixed(seed: u64, device: DeviceType) -> Vec<String> {
     let named: Vec<&Row> = rows()
-        .filter(|row| row.of.suits(device) && !matches!(row.kind, Kind::Crash))
+        .filter(|row| row.of.suits(device) && may_be_mixed(row))
         .collect();
     let mut draws = Draws(mix(seed));
     (0..1 + draws.below(MOST))
@@ -44,7 +56,7 @@ pub fn mixed(seed: u64, device: DeviceType) -> Vec<String> {
             let occasions = format!("after={}:count={}", draws.below(200), 1 << draws.below(6));
             if draws.below(2) == 0 {
                 let (at, value) = (draws.below(1 << 13), draws.below(1 << 16));
-                return format!("raw:{occasions}:at={at}:value={value}");
+                return format!("raw-used:{occasions}:at={at}:value={value}");
             }
             // CAST: There are fewer than 2^32.
             let row = named[draws.below(named.len() as u64) as usize];

@@ -33,6 +33,17 @@ pub enum Scribble {
     Noise,
     /// 16 bits at a byte of the ring.
     Raw,
+    /// 16 bits at a byte of the used ring.
+    RawUsed,
+}
+
+impl Scribble {
+    /// Whether it writes what the driver has told the device: where buffers are, and which of them are
+    /// the device's. A device that believes what it has written there itself may write to memory that
+    /// nobody has lent to it, which no driver survives.
+    pub fn is_of_the_driver(self) -> bool {
+        !matches!(self, Self::Used | Self::Indirect | Self::RawUsed)
+    }
 }
 
 /// Faults of shared memory.
@@ -107,6 +118,13 @@ pub(super) const ROWS: &[Row] = &[
         "16 bits of the ring at the byte AT (0) become VALUE (all ones)",
         "T71 T89",
     ),
+    Row::any(
+        "raw-used",
+        Kind::Scribble(Scribble::RawUsed),
+        0xffff,
+        "16 bits of the used ring at the byte AT (0) become VALUE (all ones)",
+        "T71 T89",
+    ),
 ];
 
 impl Faults {
@@ -147,6 +165,9 @@ impl Faults {
                 Scribble::Raw => {
                     let bytes = used + 6 + 8 * size - table;
                     view.write(table + blow.at % (bytes - 1), &word.to_le_bytes());
+                }
+                Scribble::RawUsed => {
+                    view.write(used + blow.at % (5 + 8 * size), &word.to_le_bytes());
                 }
             }
         }

@@ -144,6 +144,12 @@ def _of_behaviour(fault, device):
     after = 1 if device == "net" and name.startswith(("silence", "answer")) else BEFORE[device]
     if name in ("serial-bytes", "flush-error", "notify-lost"):
         after = 0
+    if name == "raw":
+        # The flags and the number of the next of a descriptor: a device that changes an address and believes it itself corrupts
+        # the guest.
+        for at in (12, 14):
+            yield Cell(f"{name}/at-{at}", device, (f"{name}:after={after}:at={at}",))
+        return
     yield Cell(f"{name}/once", device, (f"{name}:after={after}:count=1",))
     if name not in ("crash", "freeze", "dead", "vanish", "gone", "interrupt-storm", "config-storm"):
         yield Cell(f"{name}/always", device, (f"{name}:after={after}",))
@@ -162,5 +168,5 @@ def all_cells(text, mixtures=12):
     for device in ("blk", "net"):
         for seed in range(1, mixtures + 1):
             cells.append(Cell(f"{device}/random/{seed}", device, (f"random:{seed}",), ("--queues", "2")[:2 * (device == "blk")], (),
-                              "a mixture of faults and of 16 bits written anywhere into a ring"))
+                              "a mixture of faults and of 16 bits written anywhere into a used ring"))
     return cells

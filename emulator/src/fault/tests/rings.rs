@@ -137,6 +137,11 @@ pub const SHOWS: &[Show] = &[
     ("raw", || {
         scribbled("raw:at=4:value=0x1234", 4, &[0x34, 0x12]);
     }),
+    ("raw-used", || {
+        scribbled("raw-used:at=20:value=0x1234", 4096 + 20, &[0x34, 0x12]);
+        // Counted from the beginning again: 70 bytes, of which the last is no place for two.
+        scribbled("raw-used:at=89:value=0x1234", 4096 + 20, &[0x34, 0x12]);
+    }),
 ];
 
 #[test]
