@@ -105,7 +105,10 @@ pub fn has_vendor_capability(pdev: &pci::Device<Bound>, offset: u8, value: u8) -
 pub struct EnabledDevice(ARef<pci::Device>);
 
 impl EnabledDevice {
-    /// Enables memory and I/O decoding.
+    /// Enables memory and I/O decoding, and nothing else: the interrupt pin, which the kernel lets
+    /// interrupt with these, is masked until [`irq::IrqVectors`] are made of it. Nobody handles its
+    /// interrupts before, and a device that sent them would have the kernel switch off the line for all
+    /// that share it.
     ///
     /// [`pci::Device::enable_device_mem`] leaves I/O ports disabled.
     ///
@@ -115,7 +118,9 @@ impl EnabledDevice {
     pub fn new(pdev: &pci::Device<Core<'_>>) -> Result<Self> {
         // SAFETY: The reference keeps the device valid.
         to_result(unsafe { bindings::pci_enable_device(as_raw(pdev)) })?;
-        // INVARIANT: The call above succeeded.
+        // SAFETY: As above.
+        unsafe { bindings::pci_intx(as_raw(pdev), 0) };
+        // INVARIANT: The first call above succeeded.
         Ok(Self(pdev.into()))
     }
 }
