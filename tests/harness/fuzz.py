@@ -11,8 +11,9 @@ import shutil
 import subprocess
 import sys
 
+from . import instrumented
 from .case import BUILD, ROOT
-from .instrumented import FUZZER, TARGET, environment
+from .instrumented import TARGET
 
 PACKAGE = ROOT / "tests" / "fuzz"
 CORPUS = PACKAGE / "corpus"
@@ -33,16 +34,16 @@ def build(log):
     with open(log, "wb") as output:
         status = subprocess.run(
             [ROOT / "scripts" / "in-root", "cargo", "build", "--offline", "--bins", "--target", TARGET,
-             "--manifest-path", PACKAGE / "Cargo.toml", "--target-dir", PLACE],
+             "--manifest-path", PACKAGE / "Cargo.toml", "--target-dir", instrumented.PLACE],
             stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, check=False,
-            env={**os.environ, **environment(FUZZER)}).returncode
+            env={**os.environ, **instrumented.environment()}).returncode
     if status != 0:
         raise Broken(f"the fuzzer cannot be built: see {log}")
 
 
 def _program(target, *words):
     FAILURES.mkdir(parents=True, exist_ok=True)
-    return [ROOT / "scripts" / "in-root", PLACE / TARGET / "debug" / target, f"-artifact_prefix={FAILURES}/{target}-",
+    return [ROOT / "scripts" / "in-root", instrumented.PLACE / TARGET / "debug" / target, f"-artifact_prefix={FAILURES}/{target}-",
             f"-max_len={LONGEST_INPUT}", "-timeout=20", *words]
 
 

@@ -7,16 +7,20 @@ fences, which the queue and the standard library's counted pointers are made of,
 library built for it.
 """
 
+from .case import BUILD
+
 # Only with a target named are these flags kept from the build's own programs.
 TARGET = "x86_64-unknown-linux-gnu"
 
-ADDRESS = ("-Zsanitizer=address", "-Zexternal-clangrt", "-Clinker=clang", "-Clink-arg=-fsanitize=address")
-# Counts of the edges that were taken, and what is compared with what.
-FUZZER = (*ADDRESS, "-Clink-arg=-fsanitize=fuzzer", "-Cpasses=sancov-module",
-          *(f"-Cllvm-args=-sanitizer-coverage-{what}"
-            for what in ("level=4", "inline-8bit-counters", "pc-table", "trace-compares")))
+# AddressSanitizer, and for the fuzzer counts of the edges that were taken and what is compared with what: one set of flags,
+# so that what both share is built once.
+FLAGS = ("-Zsanitizer=address", "-Zexternal-clangrt", "-Clinker=clang", "-Clink-arg=-fsanitize=address", "-Cpasses=sancov-module",
+         *(f"-Cllvm-args=-sanitizer-coverage-{what}"
+           for what in ("level=4", "inline-8bit-counters", "pc-table", "trace-compares")))
+PLACE = BUILD / "instrumented"
 
 
-def environment(flags):
-    """What cargo needs to know."""
-    return {"RUSTC_BOOTSTRAP": "1", "RUSTFLAGS": " ".join(flags)}
+def environment():
+    """What cargo needs to know; less is optimized, as that takes longer than it saves."""
+    return {"RUSTC_BOOTSTRAP": "1", "RUSTFLAGS": " ".join(FLAGS), "CARGO_PROFILE_DEV_OPT_LEVEL": "1",
+            "CARGO_PROFILE_DEV_DEBUG": "line-tables-only"}
