@@ -90,8 +90,8 @@ pub unsafe trait DeviceWritable: PhysRanges {}
 ///
 /// # Invariants
 ///
-/// The pieces that come, each an address and at least one byte, are physically contiguous memory that
-/// may be lent to a device, and contiguous with the one before if they follow that. `start` and `len`
+/// The pieces that come, each an address and how many bytes, perhaps none, are physically contiguous memory
+/// that may be lent to a device, and contiguous with the one before if they follow that. `start` and `len`
 /// are such memory, or `len` is 0.
 pub struct JoinRanges<I> {
     pieces: I,
@@ -120,10 +120,10 @@ impl<I: Iterator<Item = (u64, u32)>> JoinRanges<I> {
         new
     }
 
-    /// The next piece; nothing at the end.
+    /// The next piece that is not empty; nothing at the end.
     #[inline]
     fn piece(&mut self) -> (u64, u64) {
-        match self.pieces.next() {
+        match self.pieces.find(|&(_, len)| len != 0) {
             Some((addr, len)) => (addr, len.into()),
             None => (0, 0),
         }
@@ -179,7 +179,18 @@ mod tests {
     #[test]
     fn neighbours_become_one_range() {
         assert!(joined(u32::MAX, &[], &[]));
-        assert!(joined(u32::MAX, &[(0x1000, 1)], &[(0x1000, 1)]));
+        assert!(joined(u32::MAX, &[(0x1000, 0)], &[]));
+        assert!(joined(
+            u32::MAX,
+            &[
+                (0x1000, 0x800),
+                (0, 0),
+                (0x1800, 0x800),
+                (0x9000, 0),
+                (0x3000, 1)
+            ],
+            &[(0x1000, 0x1000), (0x3000, 1)]
+        ));
         assert!(joined(
             u32::MAX,
             &[(0x1000, 0x1000), (0x2000, 0x800), (0x2800, 0x800)],
