@@ -30,7 +30,7 @@ run: ## boot a guest on the drivers; ./qemu-run.sh --help has the options
 test: ## run every test, or CASE=NAME
 	@tests/run $(CASE)
 
-test-long: ## the cases that take long, at full length: many power cuts, failing allocations on the debug kernel, ten minutes of 64 flows
+test-long: ## the cases that take long, at full length: many power cuts, failing allocations on the debug kernel, ten minutes of 64 flows, lies on the host
 	@RVIRTIO_LONG=1 tests/run $(or $(CASE),power-cut failslab soak host fuzz)
 
 hostile: ## our drivers on devices that misbehave, or CASE=CELL; DRIVER=c: Linux's own

@@ -12,6 +12,7 @@ import subprocess
 import sys
 
 from . import instrumented
+from .cargo import cargo
 from .case import BUILD, ROOT
 from .instrumented import TARGET
 
@@ -31,13 +32,8 @@ class Broken(Exception):
 
 def build(log):
     """The programs."""
-    with open(log, "wb") as output:
-        status = subprocess.run(
-            [ROOT / "scripts" / "in-root", "cargo", "build", "--offline", "--bins", "--target", TARGET,
-             "--manifest-path", PACKAGE / "Cargo.toml", "--target-dir", instrumented.PLACE],
-            stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, check=False,
-            env={**os.environ, **instrumented.environment()}).returncode
-    if status != 0:
+    words = ("--bins", "--target", TARGET)
+    if cargo(PACKAGE, instrumented.PLACE, log, "build", *words, timeout=1800, environment=instrumented.environment()) != 0:
         raise Broken(f"the fuzzer cannot be built: see {log}")
 
 

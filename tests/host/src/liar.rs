@@ -5,7 +5,7 @@
 //! A [`World`] takes [`Action`]s: the driver's calls, and stores of the device into any field of the
 //! memory that the two share. The model knows what each call has to answer from what is in that
 //! memory at that moment, so that a device can only have happen what the model says: a chain that it
-//! has comes back once, or the queue breaks, and says why. [`World::renew`] ends with a reset: every
+//! has comes back once, or the queue breaks, and says why. [`World::renew`] resets the device: every
 //! chain that is still in the queue comes back, and an honest device is served as if nothing had
 //! been.
 
@@ -138,13 +138,12 @@ pub struct Kind {
 
 /// A chain in the queue, as the model knows it.
 struct Held {
+    /// Later chains have larger ones.
     tag: u64,
     /// The device was not told of it yet.
     staged: bool,
     writable: u32,
     descriptors: u16,
-    /// Its place among all chains.
-    order: u64,
 }
 
 /// What the queue should be in.
@@ -294,15 +293,12 @@ impl World {
         if self.model.broken.is_some() {
             return Err(AddReason::Broken);
         }
-        let limit = if indirect.min(size) > 1 {
-            indirect.min(size)
+        let entries = indirect.min(size);
+        let has_tables = entries > 1;
+        let (limit, room) = if has_tables {
+            (entries, entries)
         } else {
-            size
-        };
-        let room = if limit == indirect.min(size) && limit > 1 {
-            limit
-        } else {
-            free
+            (size, free)
         };
         let chain = |error| Err(AddReason::Chain(error));
         match segments {
@@ -310,7 +306,7 @@ impl World {
             0 => chain(ChainError::Empty),
             _ if segments > room && room == limit => chain(ChainError::TooLong),
             _ if segments > room => chain(ChainError::NoSpace),
-            _ if indirect.min(size) > 1 => Ok(1),
+            _ if has_tables => Ok(1),
             _ => Ok(segments),
         }
     }
@@ -342,7 +338,6 @@ impl World {
             staged: true,
             writable: chain.writable_bytes(),
             descriptors,
-            order: tag,
         };
         assert!(self.model.held.insert(head, held).is_none(), "head {head}");
         self.model.free -= descriptors;
@@ -450,7 +445,7 @@ impl World {
             .iter()
             .filter(|(_, held)| !held.staged)
             .collect();
-        known.sort_by_key(|(_, held)| held.order);
+        known.sort_by_key(|(_, held)| held.tag);
         let used = self.device.peek(Field::UsedIdx) as u16;
         let ahead = used.wrapping_sub(self.model.last_used);
         // Those that it has used already, if it was honest so far, are the first.
@@ -463,9 +458,17 @@ impl World {
             .poke(Field::UsedIdx, used.wrapping_add(1).into());
     }
 
-    /// Resets the device, takes everything back, restarts the queue, and exchanges a few chains more
-    /// than it has room for with a device that is honest.
+    /// Takes everything back and exchanges a few chains more than there is room for with a device that is
+    /// honest. Then all begins anew, with indices of 0.
     pub fn renew(&mut self) {
+        self.restart();
+        self.exchange();
+        self.restart();
+        self.trail.clear();
+    }
+
+    /// Resets the device, takes back what the queue has, and restarts it.
+    fn restart(&mut self) {
         let proof = self.memory.take_over(&Fake::new(7, true)).unwrap();
         let mut tags = Vec::new();
         while let Some(token) = self.queue.take_back(&proof) {
@@ -481,8 +484,6 @@ impl World {
         self.device = Device::new(self.queue.pfn().unwrap(), size, event_idx);
         self.model = Model::new(size, self.model.callbacks);
         self.check();
-        self.exchange();
-        self.trail.clear();
     }
 
     fn exchange(&mut self) {
