@@ -68,6 +68,7 @@ use virtio::{
         Buffers,
         Chain,
         ChainError,
+        Descriptors,
         Virtqueue, //
     },
 };
@@ -89,7 +90,7 @@ struct Chunk {
 }
 
 impl Buffers for Chunk {
-    fn describe<'a>(&'a self, chain: &mut Chain<'a>) -> Result<(), ChainError> {
+    fn describe<'a, D: Descriptors>(&'a self, chain: &mut Chain<'a, D>) -> Result<(), ChainError> {
         chain.writable(&self.bytes)
     }
 }

@@ -54,10 +54,7 @@ use crate::{
     serial::Serial,
     virtio::{
         core::{
-            blk::{
-                Range,
-                ID_BYTES, //
-            },
+            blk::Range,
             features::Features,
             pci::DeviceType, //
         },
@@ -241,7 +238,7 @@ fn new_disk(
         depth: queues.depth().into(),
         reserved: RESERVED,
         timeout: crate::module_parameters::timeout.value(),
-        payload_bytes: ID_BYTES.max(usize::from(settings.ranges) * size_of::<Range>()),
+        payload_bytes: usize::from(settings.ranges) * size_of::<Range>(),
     };
     let tag_set = Arc::pin_init(TagSet::new(options, vectors), GFP_KERNEL)?;
     let name = index.name();

@@ -27,6 +27,7 @@ use crate::{
     request::{
         self,
         Frame,
+        NotPrepared,
         Token, //
     },
     virtio::{
@@ -189,12 +190,17 @@ impl Queue {
     ) -> Result<(), Refusal> {
         let header = match request::header(&mut request) {
             Ok(header) => header,
-            Err(status) => {
-                request.complete(status);
+            Err(reason) => {
                 if is_last {
                     self.commit();
                 }
-                return Ok(());
+                return match reason {
+                    NotPrepared::NoMemory => Err(Refusal::Resource(request)),
+                    NotPrepared::Failed(status) => {
+                        request.complete(status);
+                        Ok(())
+                    }
+                };
             }
         };
 

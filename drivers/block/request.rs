@@ -29,6 +29,9 @@ use crate::{
             Buffers,
             Chain,
             ChainError,
+            Descriptors,
+            Few,
+            Single,
             Used, //
         },
     },
@@ -73,8 +76,31 @@ pub(crate) struct Token {
 }
 
 impl Buffers for Token {
+    #[inline(always)] // For each request.
+    fn few(&self) -> Few<'_> {
+        let data = match self.request.data() {
+            RequestData::None => None,
+            RequestData::Out(data) => Single::readable(data),
+            RequestData::In(data) => Single::writable(data),
+        };
+        let (header, status) = (
+            Single::readable(&self.frame.header),
+            Single::writable(&self.frame.status),
+        );
+        match (header, data, status) {
+            (Some(header), Some(data), Some(status)) => Few::Three([header, data, status]),
+            _ => Few::Unknown,
+        }
+    }
+
+    #[inline]
+    fn most(&self) -> u16 {
+        // Header and status, and the payload of a request that has no segments.
+        self.request.segments().max(1).saturating_add(2)
+    }
+
     #[inline(always)] // A chain that is lent to a function is kept in memory.
-    fn describe<'a>(&'a self, chain: &mut Chain<'a>) -> Result<(), ChainError> {
+    fn describe<'a, D: Descriptors>(&'a self, chain: &mut Chain<'a, D>) -> Result<(), ChainError> {
         chain.readable(&self.frame.header)?;
         match self.request.data() {
             RequestData::None => {}
@@ -103,13 +129,21 @@ pub(crate) fn result(used: &Used<Token>, lengths: &mut ReadLengths) -> BlkStatus
     }
 }
 
+/// Why a request was not made ready for the device.
+pub(crate) enum NotPrepared {
+    /// There is no memory for its range records now.
+    NoMemory,
+    /// It cannot be sent to the device; its outcome.
+    Failed(BlkStatus),
+}
+
 /// The header of a request; its range records are made on the way.
 ///
 /// # Errors
 ///
-/// The outcome of a request that cannot be sent to the device.
+/// See [`NotPrepared`].
 #[inline]
-pub(crate) fn header(request: &mut Request) -> Result<RequestHeader, BlkStatus> {
+pub(crate) fn header(request: &mut Request) -> Result<RequestHeader, NotPrepared> {
     let op = request.op();
     let (kind, sector) = if op == Op::Read {
         (RequestType::In, request.sector())
@@ -127,7 +161,7 @@ pub(crate) fn header(request: &mut Request) -> Result<RequestHeader, BlkStatus> 
 
 /// What a request asks for that has no data of the disk's; a header's sector is 0 then.
 #[cold]
-fn other_kind(request: &mut Request) -> Result<RequestType, BlkStatus> {
+fn other_kind(request: &mut Request) -> Result<RequestType, NotPrepared> {
     match request.op() {
         Op::Flush => Ok(RequestType::Flush),
         Op::Discard => ranges(request, 0).map(|()| RequestType::Discard),
@@ -137,17 +171,23 @@ fn other_kind(request: &mut Request) -> Result<RequestType, BlkStatus> {
             Ok(RequestType::WriteZeroes)
         }
         Op::DriverIn(_) => Ok(RequestType::GetId),
-        Op::Read | Op::Write | Op::Other => Err(BlkStatus::NOT_SUPPORTED),
+        Op::Read | Op::Write | Op::Other => Err(NotPrepared::Failed(BlkStatus::NOT_SUPPORTED)),
     }
 }
 
 /// Makes the range records of a request its data.
-fn ranges(request: &mut Request, flags: u32) -> Result<(), BlkStatus> {
+fn ranges(request: &mut Request, flags: u32) -> Result<(), NotPrepared> {
     // A record is little-endian: sector, number of sectors, flags (section 5.2.6).
     request
         .set_range_records(|range| {
             let (start, count) = (u128::from(range.start), u128::from(range.count));
             (start | count << 64 | u128::from(flags) << 96).to_le_bytes()
         })
-        .map_err(|_| BlkStatus::IO_ERROR)
+        .map_err(|error| {
+            if error == ENOMEM {
+                NotPrepared::NoMemory
+            } else {
+                NotPrepared::Failed(BlkStatus::IO_ERROR)
+            }
+        })
 }

@@ -45,6 +45,7 @@ use crate::{
             Buffers,
             Chain,
             ChainError,
+            Descriptors,
             Virtqueue, //
         },
     },
@@ -110,7 +111,7 @@ impl Request {
 }
 
 impl Buffers for Request {
-    fn describe<'a>(&'a self, chain: &mut Chain<'a>) -> Result<(), ChainError> {
+    fn describe<'a, D: Descriptors>(&'a self, chain: &mut Chain<'a, D>) -> Result<(), ChainError> {
         chain.readable(&self.head)?;
         for part in &self.data {
             chain.readable_prefix(&part.bytes, part.len)?;

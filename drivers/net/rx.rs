@@ -114,10 +114,11 @@ impl Receiver {
             vq, sizing, stats, ..
         } = &mut self.parts;
         let (size, descriptors) = (sizing.size(), sizing.descriptors());
+        let (shape, pieces) = (sizing.shape(), sizing.pieces());
         stats.buffer_size.set(size.into());
         let mut enough = true;
         while vq.free() >= descriptors && vq.broken().is_none() {
-            let Some(buffer) = self.stock.buffer(sizing, size, owner) else {
+            let Some(buffer) = self.stock.buffer(shape, pieces, size, owner) else {
                 enough = false;
                 break;
             };

@@ -15,6 +15,7 @@ use kernel::{
         },
         Arc, //
     },
+    transmute::AsBytes, //
 };
 
 use crate::{
@@ -27,6 +28,7 @@ use crate::{
             Polling, //
         },
         skb::{
+            Preceded,
             SkBuff,
             MAX_FRAGS, //
         },
@@ -59,6 +61,9 @@ use crate::{
             Buffers,
             Chain,
             ChainError,
+            Descriptors,
+            Few,
+            Single,
             Virtqueue, //
         },
     },
@@ -71,7 +76,7 @@ pub(crate) const MAX_DESCRIPTORS: u16 = MAX_FRAGS as u16 + 2;
 #[derive(Clone, Copy)]
 pub(crate) enum HeaderPlace {
     /// In front of the data, in the same descriptor.
-    Pushed,
+    Front,
     /// In the control buffer, 10 bytes.
     Control,
     /// In the control buffer, 12 bytes.
@@ -86,9 +91,7 @@ const SPLIT: u32 = HEADER_BYTES as u32;
 pub(crate) enum Packet {
     /// One of the stack.
     Stack {
-        skb: SkBuff,
-        /// Bytes without header.
-        len: u32,
+        packet: Preceded,
         header: HeaderPlace,
         /// Byte queue limits count it.
         limited: bool,
@@ -102,30 +105,29 @@ pub(crate) enum Packet {
 impl Packet {
     /// Gives a packet its header; `None`, and the packet is dropped, if there is none for it.
     #[inline]
-    fn new(mut skb: SkBuff, framing: Framing, limited: bool) -> Option<Self> {
-        let len = skb.len();
+    fn new(skb: SkBuff, framing: Framing, limited: bool) -> Option<Self> {
         let header = offload::header(&skb)?;
-        let may_push = framing.any_layout;
-        let header = if framing.mergeable {
+        let (packet, header) = if framing.mergeable {
             let header = header.words();
-            if may_push && skb.push(header) {
-                HeaderPlace::Pushed
+            let mut packet = place(skb, framing, header);
+            if packet.has_header() {
+                (packet, HeaderPlace::Front)
             } else {
-                skb.write_control(header);
-                HeaderPlace::MergeableControl
+                packet.write_control(header);
+                (packet, HeaderPlace::MergeableControl)
             }
         } else {
             let header = header.short_words();
-            if may_push && skb.push(header) {
-                HeaderPlace::Pushed
+            let mut packet = place(skb, framing, header);
+            if packet.has_header() {
+                (packet, HeaderPlace::Front)
             } else {
-                skb.write_control(header);
-                HeaderPlace::Control
+                packet.write_control(header);
+                (packet, HeaderPlace::Control)
             }
         };
         Some(Self::Stack {
-            skb,
-            len,
+            packet,
             header,
             limited,
         })
@@ -156,7 +158,7 @@ impl Packet {
     /// Moves all of it into its linear part; false without memory for that.
     fn linearize(&mut self) -> bool {
         match self {
-            Self::Stack { skb, .. } => skb.linearize(),
+            Self::Stack { packet, .. } => packet.linearize(),
             Self::Frame { .. } | Self::SplitFrame { .. } => false,
         }
     }
@@ -165,41 +167,65 @@ impl Packet {
     #[inline]
     fn len(&self) -> u32 {
         match self {
-            Self::Stack { len, .. } | Self::Frame { len, .. } | Self::SplitFrame { len, .. } => {
-                *len
-            }
+            Self::Stack { packet, .. } => packet.skb().len(),
+            Self::Frame { len, .. } | Self::SplitFrame { len, .. } => *len,
         }
     }
 }
 
 impl Buffers for Packet {
     #[inline(always)] // A chain that is lent to a function is kept in memory.
-    fn describe<'a>(&'a self, chain: &mut Chain<'a>) -> Result<(), ChainError> {
-        let (skb, header) = match self {
-            Self::Stack { skb, header, .. } => (skb, header),
+    fn describe<'a, D: Descriptors>(&'a self, chain: &mut Chain<'a, D>) -> Result<(), ChainError> {
+        let (packet, header) = match self {
+            Self::Stack { packet, header, .. } => (packet, header),
             Self::Frame { frame, .. } => return chain.readable(frame),
             Self::SplitFrame { frame, .. } => return chain.readable(frame.split::<SPLIT>()),
         };
         match header {
-            HeaderPlace::Pushed => {}
-            HeaderPlace::Control => chain.readable(skb.control::<HEADER_BYTES>())?,
+            HeaderPlace::Front => {}
+            HeaderPlace::Control => chain.readable(packet.skb().control::<HEADER_BYTES>())?,
             HeaderPlace::MergeableControl => {
-                chain.readable(skb.control::<MERGEABLE_HEADER_BYTES>())?;
+                chain.readable(packet.skb().control::<MERGEABLE_HEADER_BYTES>())?;
             }
         }
-        chain.readable(skb)
+        chain.readable(packet)
     }
 
     #[inline]
-    fn is_single(&self) -> bool {
+    fn few(&self) -> Few<'_> {
         match self {
             Self::Stack {
-                skb,
-                header: HeaderPlace::Pushed,
+                packet,
+                header: HeaderPlace::Front,
                 ..
-            } => skb.is_linear(),
-            _ => false,
+            } => Single::readable(packet).map_or(Few::Unknown, Few::One),
+            _ => Few::Unknown,
         }
+    }
+
+    #[inline]
+    fn most(&self) -> u16 {
+        match self {
+            Self::Stack { packet, header, .. } => {
+                let linear = match header {
+                    HeaderPlace::Front => 1,
+                    HeaderPlace::Control | HeaderPlace::MergeableControl => 2,
+                };
+                packet.skb().fragments().saturating_add(linear)
+            }
+            Self::Frame { frame, .. } => frame.fragments().saturating_add(1),
+            Self::SplitFrame { frame, .. } => frame.fragments().saturating_add(2),
+        }
+    }
+}
+
+/// Puts a header in front of a packet, where the device and the packet allow that.
+#[inline]
+fn place<T: AsBytes>(skb: SkBuff, framing: Framing, header: T) -> Preceded {
+    if framing.any_layout {
+        skb.precede(header)
+    } else {
+        Preceded::new(skb)
     }
 }
 
@@ -423,10 +449,10 @@ impl Transmitter {
         let (mut limited, mut limited_bytes) = (0_u32, 0_u32);
         while let Some(used) = queue.vq.pop() {
             packets += 1;
-            bytes = bytes.wrapping_add(used.token.len());
+            let len = used.token.len();
+            bytes = bytes.wrapping_add(len);
             let Packet::Stack {
-                skb,
-                len,
+                packet,
                 limited: is_limited,
                 ..
             } = used.token
@@ -439,8 +465,8 @@ impl Transmitter {
                 limited_bytes = limited_bytes.wrapping_add(len);
             }
             match poll {
-                Some(poll) => poll.consume(skb),
-                None => skb.consume(),
+                Some(poll) => poll.consume(packet.into_skb()),
+                None => packet.into_skb().consume(),
             }
         }
         if packets != 0 {

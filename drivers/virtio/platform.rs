@@ -31,7 +31,10 @@ use super::core::{
 };
 
 pub use crate::kernel_ext::{
-    mm::contiguous::ContiguousPages,
+    mm::contiguous::{
+        ContiguousBytes,
+        ContiguousPages, //
+    },
     phys::{
         DeviceWritable,
         PhysRange,

@@ -68,6 +68,14 @@ pub struct Slot<T: Wire> {
 }
 
 impl<T: Wire> Slot<T> {
+    /// Its memory.
+    #[inline]
+    fn range(&self) -> PhysRange {
+        // SAFETY: The slot is contiguous memory of at least one byte.
+        // CAST: A slot is far smaller than 4 GiB.
+        unsafe { PhysRange::new(self.phys, size_of::<T>() as u32) }
+    }
+
     /// Allocates `count` slots.
     ///
     /// # Errors
@@ -122,9 +130,12 @@ impl<T: Wire> Slot<T> {
 unsafe impl<T: Wire> PhysRanges for Slot<T> {
     #[inline]
     fn for_each_range<E>(&self, mut f: impl FnMut(PhysRange) -> Result<(), E>) -> Result<(), E> {
-        // SAFETY: The slot is contiguous memory of at least one byte.
-        // CAST: A slot is far smaller than 4 GiB.
-        f(unsafe { PhysRange::new(self.phys, size_of::<T>() as u32) })
+        f(self.range())
+    }
+
+    #[inline]
+    fn single_range(&self) -> Option<PhysRange> {
+        Some(self.range())
     }
 }
 

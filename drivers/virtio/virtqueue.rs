@@ -28,7 +28,10 @@ mod exchange;
 #[path = "virtqueue/memory.rs"]
 mod memory;
 
-use core::mem;
+use core::{
+    mem,
+    num::NonZero, //
+};
 
 use super::{
     core::{
@@ -59,6 +62,11 @@ use super::{
     },
 };
 
+#[allow(unused_imports)] // Shared source: each module uses a part of it.
+pub use self::chain::{
+    Few,
+    Single, //
+};
 pub use self::memory::{
     Progress,
     RingState,
@@ -68,7 +76,8 @@ pub use self::{
     chain::{
         Buffers,
         Chain,
-        ChainError, //
+        ChainError,
+        Descriptors, //
     },
     exchange::{
         AddError,
@@ -81,7 +90,10 @@ pub use self::{
 pub use super::core::ring::Violation;
 
 use self::{
-    chain::Built,
+    chain::{
+        Built,
+        Finished, //
+    },
     memory::{
         RingMemory,
         Tables, //
@@ -208,7 +220,7 @@ impl<T: Buffers> Virtqueue<T> {
     /// Most descriptors a single chain may have.
     pub fn chain_limit(&self) -> u16 {
         match &self.tables {
-            Some(tables) => tables.entries(),
+            Some(tables) => tables.limit(),
             None => self.size,
         }
     }
@@ -282,35 +294,91 @@ impl<T: Buffers> Virtqueue<T> {
             return Err(ChainError::NoSpace);
         }
         let head = self.free.head();
-        let table = match &mut self.tables {
-            Some(tables) if !token.is_single() => {
-                let limit = tables.entries();
-                tables.table(head).map(|table| (table, limit))
+        match token.few() {
+            Few::One(buffer) => {
+                let (range, flags) = buffer.descriptor();
+                self.ring.write_descriptor(head, range, flags);
+                Ok(Built {
+                    count: 1,
+                    last: head,
+                    writable: buffer.writable_bytes(),
+                    has_table: false,
+                })
             }
+            Few::Three(buffers) => match self.build_three(head, &buffers) {
+                Some(built) => Ok(built),
+                None => self.build_chain(token, head),
+            },
+            Few::Unknown => self.build_chain(token, head),
+        }
+    }
+
+    /// Writes three buffers to a table; `None` if there is none for them, or they are out of order.
+    #[inline(always)] // As above.
+    fn build_three(&mut self, head: u16, buffers: &[Single<'_>; 3]) -> Option<Built> {
+        if !buffers.is_sorted_by_key(Single::is_writable) {
+            return None;
+        }
+        let mut table = self.tables.as_mut()?.short(head)?;
+        let mut writable = 0_u32;
+        for buffer in buffers {
+            let (range, flags) = buffer.descriptor();
+            writable = writable.wrapping_add(buffer.writable_bytes());
+            if !table.descriptors.write(range, flags) {
+                return None;
+            }
+        }
+        let [.., last] = buffers;
+        table.descriptors.end(last.descriptor().1);
+        let range = table.address.range(NonZero::new(3)?);
+        self.ring.write_descriptor(head, range, DESC_F_INDIRECT);
+        Some(Built {
+            count: 1,
+            last: head,
+            writable,
+            has_table: false,
+        })
+    }
+
+    /// Writes any number of buffers. By itself, as everything that it works on fits the processor's
+    /// registers then.
+    #[inline(never)]
+    fn build_chain(&mut self, token: &T, head: u16) -> Result<Built, ChainError> {
+        let most = token.most();
+        let table = match &mut self.tables {
+            Some(tables) if most > 1 => tables.table(head, most),
             _ => None,
         };
-        let (mut chain, table) = match table {
-            Some(((descriptors, at), limit)) => (Chain::new(descriptors, limit), Some(at)),
-            None => {
-                let descriptors = self.ring.descriptors(head, free);
-                (Chain::new(descriptors, self.size), None)
-            }
+        let Some(table) = table else {
+            let free = self.ring.descriptors(head, self.free.free());
+            let finished = write_chain(token, free, self.size)?;
+            return Ok(Built {
+                count: finished.count.get(),
+                last: finished.last,
+                writable: finished.writable,
+                has_table: false,
+            });
         };
-        token.describe(&mut chain)?;
-        let chain = chain.finish()?;
-        let (count, last) = match table {
-            None => (chain.count.get(), chain.last),
-            Some(table) => {
-                let range = table.range(chain.count);
-                self.ring.write_descriptor(head, range, DESC_F_INDIRECT);
-                (1, head)
-            }
-        };
+        let (address, has_table) = (table.address, table.is_long);
+        let limit = table.descriptors.left();
+        let finished = write_chain(token, table.descriptors, limit)
+            .inspect_err(|_| self.give_up_table(head, has_table))?;
+        self.ring
+            .write_descriptor(head, address.range(finished.count), DESC_F_INDIRECT);
         Ok(Built {
-            count,
-            last,
-            writable: chain.writable,
+            count: 1,
+            last: head,
+            writable: finished.writable,
+            has_table,
         })
+    }
+
+    /// Gives up the table that was made for the chain that begins at `head`, if one was.
+    #[inline]
+    fn give_up_table(&mut self, head: u16, has_table: bool) {
+        if let (true, Some(tables)) = (has_table, &mut self.tables) {
+            tables.give_up(head);
+        }
     }
 
     /// Makes everything that was added visible to the device, and says whether it wants to be
@@ -435,6 +503,7 @@ impl<T: Buffers> Virtqueue<T> {
     fn release(&mut self, head: u16, built: Built) {
         // The chain is one of them.
         self.outstanding = self.outstanding.wrapping_sub(1);
+        self.give_up_table(head, built.has_table);
         self.free
             .give(self.ring.links_mut(), head, built.last, built.count);
         self.ring.counts().free.set(self.free.free());
@@ -505,6 +574,18 @@ impl<T: Buffers> Virtqueue<T> {
         }
         true
     }
+}
+
+/// Writes a chain, of at most `limit` descriptors. By itself, as [`Virtqueue::build_chain`].
+#[inline(never)]
+fn write_chain<T: Buffers, D: Descriptors>(
+    token: &T,
+    descriptors: D,
+    limit: u16,
+) -> Result<Finished, ChainError> {
+    let mut chain = Chain::new(descriptors, limit);
+    token.describe(&mut chain)?;
+    chain.finish()
 }
 
 impl<T: Buffers> Drop for Virtqueue<T> {

@@ -28,7 +28,8 @@ struct queue_limits rust_helper_queue_limits_start_update(struct request_queue *
 
 /* mm.c */
 phys_addr_t rust_helper_page_to_phys(struct page *page);
-struct page *rust_helper_pfn_to_page(unsigned long pfn);
+void *rust_helper_phys_to_virt(phys_addr_t address);
+void *rust_helper_kmalloc(size_t bytes, gfp_t flags);
 phys_addr_t rust_helper_virt_to_phys(const void *address);
 bool rust_helper_cc_platform_has(enum cc_attr attr);
 

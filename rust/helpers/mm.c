@@ -3,6 +3,7 @@
 #include <linux/cc_platform.h>
 #include <linux/io.h>
 #include <linux/mm.h>
+#include <linux/slab.h>
 
 #include "helpers.h"
 
@@ -11,9 +12,14 @@ phys_addr_t rust_helper_page_to_phys(struct page *page)
 	return page_to_phys(page);
 }
 
-struct page *rust_helper_pfn_to_page(unsigned long pfn)
+void *rust_helper_phys_to_virt(phys_addr_t address)
 {
-	return pfn_to_page(pfn);
+	return phys_to_virt(address);
+}
+
+void *rust_helper_kmalloc(size_t bytes, gfp_t flags)
+{
+	return kmalloc(bytes, flags);
 }
 
 phys_addr_t rust_helper_virt_to_phys(const void *address)

@@ -243,11 +243,6 @@ void rust_helper_napi_gro_receive(struct napi_struct *napi, struct sk_buff *skb)
 	napi_gro_receive(napi, skb);
 }
 
-struct skb_shared_info *rust_helper_skb_shinfo(const struct sk_buff *skb)
-{
-	return skb_shinfo(skb);
-}
-
 phys_addr_t rust_helper_skb_frag_phys(const skb_frag_t *frag)
 {
 	return page_to_phys(skb_frag_page(frag)) + skb_frag_off(frag);
@@ -258,22 +253,14 @@ bool rust_helper_skb_header_cloned(const struct sk_buff *skb)
 	return skb_header_cloned(skb);
 }
 
-void rust_helper_skb_add_rx_frag(struct sk_buff *skb, int i, struct page *page, int off,
-				 int size, unsigned int truesize)
+bool rust_helper_page_is_pfmemalloc(const struct page *page)
 {
-	skb_add_rx_frag(skb, i, page, off, size, truesize);
+	return page_is_pfmemalloc(page);
 }
 
-void rust_helper_skb_coalesce_rx_frag(struct sk_buff *skb, int i, int size,
-				      unsigned int truesize)
+bool rust_helper_skb_shared(const struct sk_buff *skb)
 {
-	skb_coalesce_rx_frag(skb, i, size, truesize);
-}
-
-bool rust_helper_skb_can_coalesce(struct sk_buff *skb, int i, const struct page *page,
-				  int off)
-{
-	return skb_can_coalesce(skb, i, page, off);
+	return skb_shared(skb);
 }
 
 int rust_helper_skb_linearize(struct sk_buff *skb)
@@ -417,22 +404,14 @@ struct page_pool *rust_helper_page_pool_new(struct net_device *dev, struct napi_
 	return page_pool_create(&params);
 }
 
-void *rust_helper_page_pool_alloc_va(struct page_pool *pool, unsigned int *size, gfp_t gfp)
+struct page *rust_helper_page_pool_alloc(struct page_pool *pool, unsigned int *offset,
+					 unsigned int *size, gfp_t gfp)
 {
-	return page_pool_alloc_va(pool, size, gfp);
+	return page_pool_alloc(pool, offset, size, gfp);
 }
 
-void rust_helper_page_pool_free_va(struct page_pool *pool, void *va, bool allow_direct)
+void rust_helper_page_pool_put_page(struct page_pool *pool, struct page *page,
+				    unsigned int dma_sync_size, bool allow_direct)
 {
-	page_pool_free_va(pool, va, allow_direct);
-}
-
-struct page *rust_helper_virt_to_head_page(const void *va)
-{
-	return virt_to_head_page(va);
-}
-
-void *rust_helper_page_address(const struct page *page)
-{
-	return page_address(page);
+	page_pool_put_page(pool, page, dma_sync_size, allow_direct);
 }

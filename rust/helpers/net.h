@@ -76,15 +76,10 @@ void rust_helper_netif_napi_del(struct napi_struct *napi);
 void rust_helper_napi_schedule_bh(struct napi_struct *napi);
 void rust_helper_napi_gro_receive(struct napi_struct *napi, struct sk_buff *skb);
 
-struct skb_shared_info *rust_helper_skb_shinfo(const struct sk_buff *skb);
+bool rust_helper_page_is_pfmemalloc(const struct page *page);
+bool rust_helper_skb_shared(const struct sk_buff *skb);
 phys_addr_t rust_helper_skb_frag_phys(const skb_frag_t *frag);
 bool rust_helper_skb_header_cloned(const struct sk_buff *skb);
-void rust_helper_skb_add_rx_frag(struct sk_buff *skb, int i, struct page *page, int off,
-				 int size, unsigned int truesize);
-void rust_helper_skb_coalesce_rx_frag(struct sk_buff *skb, int i, int size,
-				      unsigned int truesize);
-bool rust_helper_skb_can_coalesce(struct sk_buff *skb, int i, const struct page *page,
-				  int off);
 int rust_helper_skb_linearize(struct sk_buff *skb);
 void rust_helper_skb_set_dev(struct sk_buff *skb, struct net_device *dev);
 void rust_helper_skb_set_network_header(struct sk_buff *skb, int offset);
@@ -117,9 +112,9 @@ void rust_helper_skb_metadata_set(struct sk_buff *skb, u8 meta_len);
 
 struct page_pool *rust_helper_page_pool_new(struct net_device *dev, struct napi_struct *napi,
 					    unsigned int size, unsigned int order);
-void *rust_helper_page_pool_alloc_va(struct page_pool *pool, unsigned int *size, gfp_t gfp);
-void rust_helper_page_pool_free_va(struct page_pool *pool, void *va, bool allow_direct);
-struct page *rust_helper_virt_to_head_page(const void *va);
-void *rust_helper_page_address(const struct page *page);
+struct page *rust_helper_page_pool_alloc(struct page_pool *pool, unsigned int *offset,
+					 unsigned int *size, gfp_t gfp);
+void rust_helper_page_pool_put_page(struct page_pool *pool, struct page *page,
+				    unsigned int dma_sync_size, bool allow_direct);
 
 #endif /* _RVIRTIO_HELPERS_NET_H */

@@ -63,7 +63,7 @@ impl PhysRange {
 ///
 /// # Safety
 ///
-/// Every range passed to `f` stays valid for reads by a device, and is not put to another use,
+/// Every range that is passed to `f` or returned stays valid for reads by a device, and is not put to another use,
 /// until `self` is dropped. Moving `self` does not change its ranges.
 pub unsafe trait PhysRanges {
     /// Calls `f` with each range, in the order of the data, until `f` fails.
@@ -72,6 +72,12 @@ pub unsafe trait PhysRanges {
     ///
     /// Returns the first error of `f`.
     fn for_each_range<E>(&self, f: impl FnMut(PhysRange) -> Result<(), E>) -> Result<(), E>;
+
+    /// The range, if there is one alone and that can be told at once.
+    #[inline]
+    fn single_range(&self) -> Option<PhysRange> {
+        None
+    }
 }
 
 /// An owner of memory that a device may also write.
@@ -102,30 +108,32 @@ pub struct JoinRanges<I> {
 }
 
 impl<I: Iterator<Item = (u64, u32)>> JoinRanges<I> {
-    /// Makes ranges of at most `max` bytes, and at least 1.
+    /// Makes ranges of at most `max` bytes, and at least 1, of a first piece, an address and how many
+    /// bytes, perhaps none, and of others.
     ///
     /// # Safety
     ///
-    /// The type invariant holds for `pieces`.
+    /// The type invariant holds for `first` and `pieces`.
     #[inline]
-    pub unsafe fn new(max: u32, pieces: I) -> Self {
+    pub unsafe fn new(max: u32, first: (u64, u32), pieces: I) -> Self {
         // INVARIANT: The caller guarantees it of the pieces.
-        let mut new = Self {
+        Self {
             pieces,
-            start: 0,
-            len: 0,
+            start: first.0,
+            len: first.1.into(),
             max: if max == 0 { 1 } else { max },
-        };
-        (new.start, new.len) = new.piece();
-        new
+        }
     }
 
     /// The next piece that is not empty; nothing at the end.
-    #[inline]
+    #[inline(always)] // As below.
     fn piece(&mut self) -> (u64, u64) {
-        match self.pieces.find(|&(_, len)| len != 0) {
-            Some((addr, len)) => (addr, len.into()),
-            None => (0, 0),
+        loop {
+            match self.pieces.next() {
+                Some((_, 0)) => {}
+                Some((addr, len)) => return (addr, len.into()),
+                None => return (0, 0),
+            }
         }
     }
 }
@@ -133,13 +141,10 @@ impl<I: Iterator<Item = (u64, u32)>> JoinRanges<I> {
 impl<I: Iterator<Item = (u64, u32)>> Iterator for JoinRanges<I> {
     type Item = PhysRange;
 
-    #[inline]
+    #[inline(always)] // For each piece; there are few callers.
     fn next(&mut self) -> Option<PhysRange> {
-        let (start, mut len) = (self.start, self.len);
+        let (mut start, mut len) = (self.start, self.len);
         let max = u64::from(self.max);
-        if len == 0 {
-            return None;
-        }
         // Nothing here overflows but addresses, if whoever made the pieces is wrong.
         let len = loop {
             if len > max {
@@ -148,14 +153,22 @@ impl<I: Iterator<Item = (u64, u32)>> Iterator for JoinRanges<I> {
                 self.len = len.wrapping_sub(max);
                 break self.max;
             }
+            // In one place alone, so that the compiler takes it in line.
             let (addr, more) = self.piece();
-            if addr != start.wrapping_add(len) || more == 0 {
-                // INVARIANT: It has just come.
-                (self.start, self.len) = (addr, more);
+            if more != 0 && addr == start.wrapping_add(len) {
+                len = len.wrapping_add(more);
+                continue;
+            }
+            // INVARIANT: It has just come.
+            (self.start, self.len) = (addr, more);
+            if len != 0 {
                 // CAST: Not beyond `max`.
                 break len as u32;
             }
-            len = len.wrapping_add(more);
+            if more == 0 {
+                return None;
+            }
+            (start, len) = (addr, more);
         };
         // SAFETY: At least one byte, and contiguous by the type invariant.
         Some(unsafe { PhysRange::new(start, len) })
@@ -170,7 +183,7 @@ mod tests {
     /// Joins `pieces` and compares with `expected`.
     fn joined(max: u32, pieces: &[(u64, u32)], expected: &[(u64, u32)]) -> bool {
         // SAFETY: No device is told of these ranges.
-        let ranges = unsafe { JoinRanges::new(max, pieces.iter().copied()) };
+        let ranges = unsafe { JoinRanges::new(max, (0, 0), pieces.iter().copied()) };
         ranges
             .map(|range| (range.addr(), range.len()))
             .eq(expected.iter().copied())
@@ -225,5 +238,20 @@ mod tests {
             &[(0xffff_f000, 0x1000), (0x1_0000_0000, 0x1000)],
             &[(0xffff_f000, 0x2000)],
         ));
+    }
+
+    #[test]
+    fn a_first_piece_is_one_like_the_others() {
+        let others = [(0x2000, 0x800), (0x3000, 0x800)];
+        // SAFETY: No device is told of these ranges.
+        let ranges = unsafe { JoinRanges::new(u32::MAX, (0x1000, 0x1000), others.into_iter()) };
+        assert!(ranges
+            .map(|range| (range.addr(), range.len()))
+            .eq([(0x1000, 0x1800), (0x3000, 0x800)]));
+        // SAFETY: As above.
+        let ranges = unsafe { JoinRanges::new(0x800, (0x1000, 0xa00), [].into_iter()) };
+        assert!(ranges
+            .map(|range| (range.addr(), range.len()))
+            .eq([(0x1000, 0x800), (0x1800, 0x200)]));
     }
 }

@@ -6,9 +6,3 @@
 #include "../../rust/helpers/mm.c"
 #include "../../rust/helpers/pci.c"
 #include "../../rust/helpers/ratelimit.c"
-#include "../../rust/bindings/kunit.h"
-
-void *rust_helper_phys_to_virt(phys_addr_t address)
-{
-	return phys_to_virt(address);
-}

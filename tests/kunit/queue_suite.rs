@@ -27,6 +27,7 @@ mod tests {
                 Buffers,
                 Chain,
                 ChainError,
+                Descriptors,
                 Parameters,
                 Violation,
                 Virtqueue, //
@@ -55,7 +56,10 @@ mod tests {
     }
 
     impl Buffers for Request {
-        fn describe<'a>(&'a self, chain: &mut Chain<'a>) -> Result<(), ChainError> {
+        fn describe<'a, D: Descriptors>(
+            &'a self,
+            chain: &mut Chain<'a, D>,
+        ) -> Result<(), ChainError> {
             chain.readable(&self.question)?;
             chain.writable(&self.answer)
         }

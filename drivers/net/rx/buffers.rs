@@ -37,7 +37,10 @@ use crate::{
         virtqueue::{
             Buffers,
             Chain,
-            ChainError, //
+            ChainError,
+            Descriptors,
+            Few,
+            Single, //
         },
     },
 };
@@ -72,6 +75,7 @@ impl Pieces {
     }
 
     /// How many they are.
+    #[inline]
     pub(super) fn len(&self) -> usize {
         self.0.as_ref().map_or(0, |pieces| pieces.len())
     }
@@ -112,16 +116,28 @@ impl Buffer {
 
 impl Buffers for Buffer {
     #[inline(always)] // A chain that is lent to a function is kept in memory.
-    fn describe<'a>(&'a self, chain: &mut Chain<'a>) -> Result<(), ChainError> {
-        let mut further = self.further.iter();
-        let mut piece = &self.first;
-        loop {
+    fn describe<'a, D: Descriptors>(&'a self, chain: &mut Chain<'a, D>) -> Result<(), ChainError> {
+        chain.writable(&self.first)?;
+        for piece in self.further.iter() {
             chain.writable(piece)?;
-            match further.next() {
-                Some(next) => piece = next,
-                None => return Ok(()),
-            }
         }
+        Ok(())
+    }
+
+    #[inline]
+    fn few(&self) -> Few<'_> {
+        if self.further.is_none() {
+            Single::writable(&self.first).map_or(Few::Unknown, Few::One)
+        } else {
+            Few::Unknown
+        }
+    }
+
+    #[inline]
+    fn most(&self) -> u16 {
+        // CAST: A packet has no more pieces than a ring has entries.
+        let further = self.further.len() as u16;
+        further.saturating_add(self.first.ranges())
     }
 }
 
@@ -241,20 +257,49 @@ impl Sizing {
         self.header_offset() + self.framing.header_len() + SHARED_INFO_SIZE
     }
 
+    /// Where the device may write in buffers that are made now.
+    #[inline]
+    pub(super) fn shape(&self) -> Shape {
+        let header = self.framing.header_len();
+        let (fixed, reserved) = if self.framing.mergeable && !self.for_program {
+            (0, 0)
+        } else if self.framing.mergeable || self.long.is_some() {
+            (0, self.reserved() - header)
+        } else {
+            (header + self.least, 0)
+        };
+        Shape {
+            at: self.header_offset(),
+            fixed,
+            reserved,
+            split: self.framing.split(),
+        }
+    }
+}
+
+/// What of a buffer the device may write, in bytes.
+#[derive(Clone, Copy)]
+pub(super) struct Shape {
+    /// Where it begins.
+    at: u32,
+    /// How many, if that does not depend on the buffer's size.
+    fixed: u32,
+    /// How many of a buffer it may not write otherwise.
+    reserved: u32,
+    /// How many of them are apart, for the header.
+    split: u32,
+}
+
+impl Shape {
     /// Makes a buffer whose parts the device may write; `None` for one that is too small.
     #[inline]
-    pub(super) fn lend(&self, first: PoolBuffer, further: Pieces) -> Option<Buffer> {
-        let header = self.framing.header_len();
-        let len = if self.framing.mergeable && !self.for_program {
-            first.size()
-        } else if self.framing.mergeable || self.long.is_some() {
-            header + first.size().saturating_sub(self.reserved())
+    pub(super) fn lend(self, first: PoolBuffer, further: Pieces) -> Option<Buffer> {
+        let len = if self.fixed != 0 {
+            self.fixed
         } else {
-            header + self.least
+            first.size().checked_sub(self.reserved)?
         };
-        let first = first
-            .lend(self.header_offset(), len, self.framing.split())
-            .ok()?;
+        let first = first.lend(self.at, len, self.split).ok()?;
         Some(Buffer { first, further })
     }
 }

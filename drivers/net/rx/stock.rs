@@ -10,6 +10,7 @@ use kernel::{
 use super::buffers::{
     Buffer,
     Pieces,
+    Shape,
     Sizing,
     PAGE, //
 };
@@ -52,23 +53,26 @@ impl Stock {
         self.pool.alloc(PAGE, owner)
     }
 
-    /// Makes a buffer whose pieces have `size` bytes; `None` without memory.
+    /// Makes a buffer of such a shape, with as many pieces behind the first one, of `size` bytes each;
+    /// `None` without memory.
     #[inline]
     pub(super) fn buffer(
         &mut self,
-        sizing: &Sizing,
+        shape: Shape,
+        pieces: u16,
         size: u32,
         owner: &Owned<'_>,
     ) -> Option<Buffer> {
-        let further = match sizing.pieces() {
+        let further = match pieces {
             0 => Pieces::default(),
             count => self.pieces(size, count.into(), owner)?,
         };
         let first = self.pool.alloc(size, owner)?;
-        sizing.lend(first, further)
+        shape.lend(first, further)
     }
 
     /// The pieces of a long buffer behind its first one, of `size` bytes each.
+    #[inline(never)]
     fn pieces(&mut self, size: u32, count: usize, owner: &Owned<'_>) -> Option<Pieces> {
         let mut pieces = match self.spares.pop() {
             Some(spare) => spare,

@@ -2,7 +2,10 @@
 
 //! Building one chain of descriptors, straight from the owner of the buffers.
 
-use core::num::NonZero;
+use core::{
+    marker::PhantomData,
+    num::NonZero, //
+};
 
 use crate::virtio::{
     core::layout::DESC_F_WRITE,
@@ -13,7 +16,7 @@ use crate::virtio::{
     },
 };
 
-use super::memory::Descriptors;
+pub use super::memory::Descriptors;
 
 /// What a driver puts in a queue: an owner of buffers that describes itself as a chain.
 ///
@@ -26,13 +29,82 @@ pub trait Buffers: Sized {
     /// # Errors
     ///
     /// Passes on what the calls on `chain` return.
-    fn describe<'a>(&'a self, chain: &mut Chain<'a>) -> Result<(), ChainError>;
+    fn describe<'a, D: Descriptors>(&'a self, chain: &mut Chain<'a, D>) -> Result<(), ChainError>;
 
-    /// Whether it is known to name one buffer alone: a table of one would cost the device a second
-    /// read for nothing.
+    /// The buffers, if they are few and that can be told at once: they are written at once, too.
     #[inline]
-    fn is_single(&self) -> bool {
-        false
+    fn few(&self) -> Few<'_> {
+        Few::Unknown
+    }
+
+    /// The most buffers that it names, as far as that is known without looking at all of them: a chain of
+    /// more is refused as too long.
+    #[inline]
+    fn most(&self) -> u16 {
+        u16::MAX
+    }
+}
+
+/// The buffers of an owner, if they are few.
+pub enum Few<'a> {
+    /// As many as they are.
+    Unknown,
+    /// One alone.
+    One(Single<'a>),
+    /// Three, those that the device reads first.
+    Three([Single<'a>; 3]),
+}
+
+/// A single buffer.
+pub struct Single<'a> {
+    range: PhysRange,
+    flags: u16,
+    /// It lives as long.
+    _buffer: PhantomData<&'a ()>,
+}
+
+impl<'a> Single<'a> {
+    /// One that the device reads, if `buffer` is one range.
+    #[inline]
+    pub fn readable<R: PhysRanges>(buffer: &'a R) -> Option<Self> {
+        Some(Self::new(buffer.single_range()?, 0))
+    }
+
+    /// One that the device writes, if `buffer` is one range.
+    #[inline]
+    pub fn writable<W: DeviceWritable>(buffer: &'a W) -> Option<Self> {
+        Some(Self::new(buffer.single_range()?, DESC_F_WRITE))
+    }
+
+    #[inline]
+    fn new(range: PhysRange, flags: u16) -> Self {
+        Self {
+            range,
+            flags,
+            _buffer: PhantomData,
+        }
+    }
+
+    /// The range, and the flags of its descriptor.
+    #[inline]
+    pub(super) fn descriptor(&self) -> (PhysRange, u16) {
+        (self.range, self.flags)
+    }
+
+    /// Whether the device writes it.
+    #[inline]
+    pub(super) fn is_writable(&self) -> bool {
+        self.flags != 0
+    }
+
+    /// Bytes the device may write.
+    #[inline]
+    pub(super) fn writable_bytes(&self) -> u32 {
+        if self.is_writable() {
+            self.range.len()
+        } else {
+            0
+        }
     }
 }
 
@@ -49,9 +121,9 @@ pub enum ChainError {
     Empty,
 }
 
-/// A chain under construction.
-pub struct Chain<'a> {
-    descriptors: Descriptors<'a>,
+/// A chain under construction, in descriptors of one kind or the other.
+pub struct Chain<'a, D> {
+    descriptors: D,
     /// Descriptors that could be had at the beginning.
     room: u16,
     /// Descriptors a chain may have at all.
@@ -60,6 +132,8 @@ pub struct Chain<'a> {
     writable: u32,
     /// The flags of the last descriptor so far, without the one that says that another follows.
     flags: u16,
+    /// What it names lives as long.
+    _buffers: PhantomData<&'a ()>,
 }
 
 /// A chain whose descriptors are written.
@@ -81,18 +155,21 @@ pub(super) struct Built {
     pub(super) last: u16,
     /// Bytes the device may write.
     pub(super) writable: u32,
+    /// The chain has a table of its own, to be given up with it.
+    pub(super) has_table: bool,
 }
 
-impl<'a> Chain<'a> {
+impl<'a, D: Descriptors> Chain<'a, D> {
     /// Starts a chain, which may never have more than `limit` descriptors.
     #[inline]
-    pub(super) fn new(descriptors: Descriptors<'a>, limit: u16) -> Self {
+    pub(super) fn new(descriptors: D, limit: u16) -> Self {
         Self {
             room: descriptors.left(),
             descriptors,
             limit,
             writable: 0,
             flags: 0,
+            _buffers: PhantomData,
         }
     }
 

@@ -2,7 +2,7 @@
 
 //! The memory that driver and device share: one ring, and the tables of its indirect chains.
 //!
-//! All unsafe access to ring memory is in this file. Every accessor masks its index with the ring
+//! All unsafe access to ring memory is in this file and those below it. Every accessor masks its index with the ring
 //! size, so none can reach beyond the block, whatever the caller or the device says.
 //!
 //! What the device may write is read with a single volatile load by an accessor whose comment says
@@ -10,14 +10,12 @@
 
 use core::{
     mem::ManuallyDrop,
-    num::NonZero,
     ptr::NonNull, //
 };
 
 use crate::virtio::{
     core::layout::{
         Layout,
-        DESC_BYTES,
         DESC_F_NEXT,
         USED_ENTRY_BYTES, //
     },
@@ -34,18 +32,18 @@ use crate::virtio::{
     },
 };
 
+#[path = "memory/tables.rs"]
+mod tables;
 #[path = "memory/watch.rs"]
 mod watch;
 
+pub(super) use self::tables::Tables;
 use self::watch::Counts;
 pub use self::watch::{
     Progress,
     RingState,
     Watch, //
 };
-
-/// Bytes of the pages that indirect tables are packed into.
-const PAGE_BYTES: usize = 4096;
 
 /// A descriptor as it stands in memory (VIRTIO 1.3, section 2.7.5), in the guest's byte order: two
 /// words, so that it is written with two stores.
@@ -215,11 +213,11 @@ impl RingMemory {
 
     /// The descriptors, to make a chain of at most `room` of them that begins with `first`.
     #[inline]
-    pub(super) fn descriptors(&mut self, first: u16, room: u16) -> Descriptors<'_> {
+    pub(super) fn descriptors(&mut self, first: u16, room: u16) -> RingDescriptors<'_> {
         // INVARIANT: The ring has as many descriptors as links, and is borrowed.
-        Descriptors {
+        RingDescriptors {
             start: self.descriptors.as_ptr(),
-            links: Some(&self.links),
+            links: &self.links,
             next: first,
             last: first & self.mask,
             left: room,
@@ -302,17 +300,59 @@ impl Drop for RingMemory {
     }
 }
 
-/// Descriptors that are linked to a chain: those of a ring, or an indirect table.
+/// Descriptors that a chain is written to.
+pub trait Descriptors {
+    /// How many more may be written.
+    fn left(&self) -> u16;
+
+    /// The one that was written last.
+    fn last(&self) -> u16;
+
+    /// Writes the next descriptor, as one that another follows; false, and nothing is written, if
+    /// none is left.
+    fn write(&mut self, range: PhysRange, flags: u16) -> bool;
+
+    /// Makes the last descriptor, which was written with these flags, the last of its chain.
+    fn end(&mut self, flags: u16);
+}
+
+/// Writes a descriptor.
+///
+/// # Safety
+///
+/// `start` points to more than `index` descriptors, which nobody else in the kernel accesses.
+#[inline]
+unsafe fn write_at(start: *mut RawDescriptor, index: u16, raw: RawDescriptor) {
+    // SAFETY: By the function's requirements. The device may read it meanwhile, so the store is
+    // volatile.
+    unsafe { write_volatile(start.add(usize::from(index)), raw) };
+}
+
+/// Gives a descriptor other flags.
+///
+/// # Safety
+///
+/// As for [`write_at`].
+#[inline]
+unsafe fn end_at(start: *mut RawDescriptor, index: u16, flags: u16) {
+    // SAFETY: By the function's requirements; the flags are inside of the descriptor, at an even
+    // offset.
+    unsafe {
+        let at = start.add(usize::from(index)).byte_add(FLAGS_OFFSET);
+        write_volatile(at.cast(), flags);
+    }
+}
+
+/// Free descriptors of a ring, in the order in which they are linked.
 ///
 /// # Invariants
 ///
-/// * With links, `start` points to `links.len()` descriptors; without, `next + left` is no more than
-///   the number of descriptors that it points to.
-/// * They are memory that nobody else in the kernel accesses during `'a`, and `last` is one of them.
-pub(super) struct Descriptors<'a> {
+/// `start` points to `links.len()` descriptors, which nobody else in the kernel accesses during `'a`;
+/// `last` is one of them.
+pub(super) struct RingDescriptors<'a> {
     start: *mut RawDescriptor,
-    /// What follows each of them; none if that is always the one behind it.
-    links: Option<&'a [u16]>,
+    /// What follows each of them.
+    links: &'a [u16],
     /// The one that is written next.
     next: u16,
     /// The one that was written last.
@@ -321,146 +361,36 @@ pub(super) struct Descriptors<'a> {
     left: u16,
 }
 
-impl Descriptors<'_> {
-    /// How many more may be written.
+impl Descriptors for RingDescriptors<'_> {
     #[inline]
-    pub(super) fn left(&self) -> u16 {
+    fn left(&self) -> u16 {
         self.left
     }
 
-    /// The one that was written last.
     #[inline]
-    pub(super) fn last(&self) -> u16 {
+    fn last(&self) -> u16 {
         self.last
     }
 
-    /// Writes the next descriptor, as one that another follows; false, and nothing is written, if
-    /// none is left.
     #[inline(always)] // Once for each kind of buffer: the call costs more than what it does.
-    pub(super) fn write(&mut self, range: PhysRange, flags: u16) -> bool {
+    fn write(&mut self, range: PhysRange, flags: u16) -> bool {
         let index = self.next;
-        let next = match self.links {
-            None => index.wrapping_add(1),
-            Some(links) => match links.get(usize::from(index)) {
-                Some(next) => *next,
-                None => return false,
-            },
-        };
-        let Some(left) = self.left.checked_sub(1) else {
+        let (Some(&next), Some(left)) =
+            (self.links.get(usize::from(index)), self.left.checked_sub(1))
+        else {
             return false;
         };
-        // INVARIANT: The sum is the same, and `last` is a descriptor.
+        // INVARIANT: It has a link.
         (self.last, self.next, self.left) = (index, next, left);
-        // SAFETY: There are more than `index` descriptors: by the type invariant as at least one was
-        // left, or because it has a link.
-        unsafe {
-            let at = self.start.add(usize::from(index));
-            write_volatile(at, RawDescriptor::new(range, flags | DESC_F_NEXT, next));
-        }
+        let raw = RawDescriptor::new(range, flags | DESC_F_NEXT, next);
+        // SAFETY: By the type invariant, as it has a link.
+        unsafe { write_at(self.start, index, raw) };
         true
     }
 
-    /// Makes the last descriptor, which was written with these flags, the last of its chain.
     #[inline]
-    pub(super) fn end(&mut self, flags: u16) {
-        // SAFETY: By the type invariant it is one of the descriptors, and the flags are inside of it,
-        // at an even offset.
-        unsafe {
-            let at = self
-                .start
-                .add(usize::from(self.last))
-                .byte_add(FLAGS_OFFSET);
-            write_volatile(at.cast(), flags);
-        }
-    }
-}
-
-/// One indirect table for each descriptor of a ring, allocated once.
-///
-/// # Invariants
-///
-/// Each of `places` is the address of memory for `entries` descriptors, at least 1, which belongs to no
-/// other place and is inside one of the `blocks`; and its physical address.
-pub(super) struct Tables {
-    places: Table<(*mut RawDescriptor, u64)>,
-    entries: u16,
-    /// Keeps the memory allocated.
-    _blocks: Table<ContiguousPages>,
-}
-
-// SAFETY: The pointers are into the blocks, which are plain memory and owned.
-unsafe impl Send for Tables {}
-
-// SAFETY: Through a shared reference nothing is accessed.
-unsafe impl Sync for Tables {}
-
-impl Tables {
-    /// Allocates `tables` tables of `entries` descriptors each, at least 1.
-    ///
-    /// # Errors
-    ///
-    /// [`AllocError`] when there is no memory.
-    pub(super) fn new(tables: u16, entries: u16) -> Result<Self, AllocError> {
-        let bytes = (usize::from(entries) * DESC_BYTES).next_power_of_two();
-        let block_bytes = bytes.max(PAGE_BYTES);
-        let per_block = block_bytes / bytes;
-        let count = usize::from(tables).div_ceil(per_block);
-
-        let blocks = table(count, |_| ContiguousPages::new(block_bytes))?;
-        let places = table(tables.into(), |number| {
-            let block = blocks.get(number / per_block).ok_or(AllocError)?;
-            let offset = number % per_block * bytes;
-            // SAFETY: A block holds `per_block` tables of `bytes` bytes, and this is one of them.
-            let start = unsafe { block.as_ptr().add(offset) };
-            // CAST: Widening; an offset inside a block.
-            Ok((start.cast(), block.phys() + offset as u64))
-        })?;
-
-        // INVARIANT: As computed; `entries` descriptors fit `bytes` bytes.
-        Ok(Self {
-            places,
-            entries,
-            _blocks: blocks,
-        })
-    }
-
-    /// Descriptors in each table.
-    #[inline]
-    pub(super) fn entries(&self) -> u16 {
-        self.entries
-    }
-
-    /// The table that belongs to descriptor `head`, and where the device finds it; `None` beyond the
-    /// last.
-    #[inline]
-    pub(super) fn table(&mut self, head: u16) -> Option<(Descriptors<'_>, TableAddress)> {
-        let &(start, phys) = self.places.get(usize::from(head))?;
-        // INVARIANT: The place has as many descriptors, and is borrowed with the set of tables.
-        let table = Descriptors {
-            start,
-            links: None,
-            next: 0,
-            last: 0,
-            left: self.entries,
-        };
-        // INVARIANT: As above.
-        Some((table, TableAddress(phys)))
-    }
-}
-
-/// Where an indirect table is.
-///
-/// # Invariants
-///
-/// The physical address of a table that lives as long as its queue.
-#[derive(Clone, Copy)]
-pub(super) struct TableAddress(u64);
-
-impl TableAddress {
-    /// The first `count` descriptors of the table, as the ring's descriptor names them.
-    #[inline]
-    pub(super) fn range(self, count: NonZero<u16>) -> PhysRange {
-        // SAFETY: By the type invariant the table is contiguous memory, and `count` is at least 1.
-        unsafe { PhysRange::new(self.0, u32::from(count.get()) * DESC_BYTES as u32) }
+    fn end(&mut self, flags: u16) {
+        // SAFETY: By the type invariant.
+        unsafe { end_at(self.start, self.last, flags) };
     }
 }

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Physically contiguous memory of any number of pages.
+//! Physically contiguous memory of any number of pages, or of bytes.
 //!
 //! Would go to `rust/kernel/page.rs`, whose `Page` is a single page.
 //!
-//! C header: [`include/linux/gfp.h`](srctree/include/linux/gfp.h)
+//! C headers: [`include/linux/gfp.h`](srctree/include/linux/gfp.h),
+//! [`include/linux/slab.h`](srctree/include/linux/slab.h)
 
 use core::ptr::NonNull;
 
 use kernel::alloc::AllocError;
 
+use super::direct_map;
 use crate::kernel_ext::bindings;
 
 /// A block of zeroed, page-aligned, physically contiguous kernel memory.
@@ -69,3 +71,56 @@ unsafe impl Send for ContiguousPages {}
 
 // SAFETY: Through a shared reference only addresses can be had.
 unsafe impl Sync for ContiguousPages {}
+
+/// A block of physically contiguous kernel memory of any size, which is not initialised. It may be made
+/// and dropped where nothing may sleep.
+///
+/// # Invariants
+///
+/// `start` is memory of the slab allocator, and this value is its only owner.
+pub struct ContiguousBytes {
+    start: NonNull<u8>,
+}
+
+impl ContiguousBytes {
+    /// Allocates `bytes` bytes, at least 1, on an 8-byte boundary.
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError`] when there is no memory at once.
+    pub fn new(bytes: usize) -> Result<Self, AllocError> {
+        let flags = bindings::GFP_ATOMIC | bindings::__GFP_NOWARN;
+        // SAFETY: Any size may be asked for, in any context.
+        let start = unsafe { bindings::kmalloc(bytes.max(1), flags) };
+        // INVARIANT: Just allocated. What the slab allocator hands out is contiguous.
+        Ok(Self {
+            start: NonNull::new(start.cast()).ok_or(AllocError)?,
+        })
+    }
+
+    /// The first byte. Valid for reads and writes of the bytes asked for while `self` lives.
+    #[inline]
+    pub fn as_ptr(&self) -> *mut u8 {
+        self.start.as_ptr()
+    }
+
+    /// The physical address of the first byte.
+    #[inline]
+    pub fn phys(&self) -> u64 {
+        // SAFETY: Memory of the slab allocator is in the direct mapping.
+        unsafe { direct_map::phys(self.start.as_ptr()) }
+    }
+}
+
+impl Drop for ContiguousBytes {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::kfree(self.start.as_ptr().cast()) };
+    }
+}
+
+// SAFETY: The block is plain memory without ties to the CPU or task that allocated it.
+unsafe impl Send for ContiguousBytes {}
+
+// SAFETY: Through a shared reference only addresses can be had.
+unsafe impl Sync for ContiguousBytes {}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! From addresses in the direct mapping to physical addresses.
+//! Between addresses in the direct mapping and physical addresses.
 //!
 //! Would go to `rust/kernel/page.rs`.
 //!
@@ -27,5 +27,26 @@ pub unsafe fn phys(address: *const u8) -> u64 {
     {
         // SAFETY: By the function's requirements.
         unsafe { bindings::virt_to_phys(address.cast()) }
+    }
+}
+
+/// Where in the direct mapping the physical address is.
+///
+/// # Safety
+///
+/// `phys` is the address of memory that is in the kernel's direct mapping.
+#[inline]
+pub unsafe fn address(phys: u64) -> *mut u8 {
+    #[cfg(all(target_arch = "x86_64", CONFIG_RANDOMIZE_MEMORY))]
+    {
+        // CAST: Addresses have 64 bits.
+        // SAFETY: As above. What is at an address of the direct mapping may be reached by it.
+        let address = phys.wrapping_add(unsafe { bindings::page_offset_base } as u64) as usize;
+        core::ptr::with_exposed_provenance_mut(address)
+    }
+    #[cfg(not(all(target_arch = "x86_64", CONFIG_RANDOMIZE_MEMORY)))]
+    {
+        // SAFETY: By the function's requirements.
+        unsafe { bindings::phys_to_virt(phys).cast() }
     }
 }

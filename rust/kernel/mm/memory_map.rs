@@ -1,56 +1,57 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! From pages to physical addresses.
+//! From pages to where their memory is.
 //!
 //! Would go to `rust/kernel/page.rs`.
 //!
 //! C header: [`include/asm-generic/memory_model.h`](srctree/include/asm-generic/memory_model.h)
 
-use kernel::page::PAGE_SIZE;
-
+use super::direct_map;
 use crate::kernel_ext::bindings;
 
-/// Whether all `struct page` are one array, by the number of the page, so that a page's address can be
-/// reckoned from where its `struct page` is: all but the memory models of old machines.
-const IS_ARRAY: bool = (cfg!(CONFIG_SPARSEMEM_VMEMMAP) || cfg!(CONFIG_FLATMEM))
-    && PAGE_SIZE % size_of::<bindings::page>() == 0;
-
-/// The kernel's array of pages.
+/// The physical address of a page.
 ///
-/// For who asks for many addresses: `page_to_phys` is a call from Rust.
-#[derive(Clone, Copy)]
-pub struct MemoryMap {
-    /// Where the first page would be.
-    start: usize,
+/// Where all `struct page` are one array at a known place, this is not a call, as `page_to_phys` is
+/// from Rust.
+///
+/// # Safety
+///
+/// `page` is a page of memory that is there.
+#[inline]
+pub unsafe fn phys(page: *mut bindings::page) -> u64 {
+    #[cfg(all(
+        target_arch = "x86_64",
+        CONFIG_SPARSEMEM_VMEMMAP,
+        CONFIG_RANDOMIZE_MEMORY
+    ))]
+    {
+        const PER_BYTE: usize = kernel::page::PAGE_SIZE / size_of::<bindings::page>();
+        const {
+            assert!(PER_BYTE * size_of::<bindings::page>() == kernel::page::PAGE_SIZE);
+        }
+        // CAST: Widening, both.
+        // SAFETY: Set while the kernel starts, and not changed afterwards.
+        let offset = (page.addr() as u64).wrapping_sub(unsafe { bindings::vmemmap_base } as u64);
+        offset.wrapping_mul(PER_BYTE as u64)
+    }
+    #[cfg(not(all(
+        target_arch = "x86_64",
+        CONFIG_SPARSEMEM_VMEMMAP,
+        CONFIG_RANDOMIZE_MEMORY
+    )))]
+    {
+        // SAFETY: By the function's requirements.
+        unsafe { bindings::page_to_phys(page) }
+    }
 }
 
-impl MemoryMap {
-    /// The map of this kernel.
-    pub fn new() -> Self {
-        Self {
-            start: if IS_ARRAY {
-                // SAFETY: Where there is one array, the function reckons with addresses alone.
-                unsafe { bindings::pfn_to_page(0) }.addr()
-            } else {
-                0
-            },
-        }
-    }
-
-    /// The physical address of a page.
-    ///
-    /// # Safety
-    ///
-    /// `page` is a page of memory that is there.
-    #[inline]
-    pub unsafe fn phys(self, page: *mut bindings::page) -> u64 {
-        if IS_ARRAY {
-            let offset = page.addr().wrapping_sub(self.start);
-            // CAST: Widening. The array's entries are a fixed part of a page's size.
-            (offset as u64).wrapping_mul((PAGE_SIZE / size_of::<bindings::page>()) as u64)
-        } else {
-            // SAFETY: By the function's requirements.
-            unsafe { bindings::page_to_phys(page) }
-        }
-    }
+/// Where the first byte of a page is in the kernel's direct mapping.
+///
+/// # Safety
+///
+/// `page` is a page of memory that is there, and not high memory.
+#[inline]
+pub unsafe fn address(page: *mut bindings::page) -> *mut u8 {
+    // SAFETY: By the function's requirements; the memory is in the direct mapping then.
+    unsafe { direct_map::address(phys(page)) }
 }

@@ -20,7 +20,7 @@ use kernel::{
 use super::{
     super::{
         bindings,
-        mm::direct_map,
+        mm::memory_map,
         phys::{
             DeviceWritable,
             PhysRange,
@@ -77,6 +77,7 @@ impl PagePool {
         }
         // The data of a packet ends in a structure that has to be aligned.
         let mut size = size.next_multiple_of(BUFFER_ALIGN);
+        let mut offset = 0;
         // The owner copes with a failure, so that it is not worth a warning.
         let flags = bindings::__GFP_NOWARN
             | if owner.may_sleep() {
@@ -85,11 +86,14 @@ impl PagePool {
                 bindings::GFP_ATOMIC
             };
         // SAFETY: The pool is valid, and `owner` proves that nobody else takes from it now.
-        let data = unsafe { bindings::page_pool_alloc_va(self.pool.as_ptr(), &mut size, flags) };
-        // INVARIANT: The pool has given out `size` bytes at `data`.
+        let page =
+            unsafe { bindings::page_pool_alloc(self.pool.as_ptr(), &mut offset, &mut size, flags) };
+        // INVARIANT: The pool has given out `size` bytes at `offset` of the page, which is no high memory
+        // because none was asked for.
         Some(PoolBuffer {
             pool: self.pool,
-            data: NonNull::new(data.cast::<u8>())?,
+            page: NonNull::new(page)?,
+            offset,
             size,
         })
     }
@@ -107,9 +111,10 @@ impl PagePool {
             // SAFETY: The buffer is of this pool and given up. `owner` proves that nobody else
             // reaches the pool's cache now.
             unsafe {
-                bindings::page_pool_free_va(
+                bindings::page_pool_put_page(
                     buffer.pool.as_ptr(),
-                    buffer.data.as_ptr().cast(),
+                    buffer.page.as_ptr(),
+                    u32::MAX,
                     true,
                 );
             }
@@ -129,11 +134,12 @@ impl Drop for PagePool {
 ///
 /// # Invariants
 ///
-/// `data` points to `size` bytes of a page of `pool`, in the linear mapping and physically
-/// contiguous, that belong to this object; its reference to the page keeps the pool alive.
+/// `size` bytes at `offset` of `page`, a maybe compound page of `pool` in the linear mapping, belong to
+/// this object; its reference to the page keeps the pool alive.
 pub struct PoolBuffer {
     pool: NonNull<bindings::page_pool>,
-    data: NonNull<u8>,
+    page: NonNull<bindings::page>,
+    offset: u32,
     size: u32,
 }
 
@@ -157,7 +163,7 @@ impl PoolBuffer {
         // SAFETY: The bytes are inside the buffer. A device that still writes them can tear the
         // copy, which is a copy of plain bytes either way.
         Some(unsafe {
-            self.data
+            self.data()
                 .add(offset as usize)
                 .cast::<[u8; N]>()
                 .read_unaligned()
@@ -176,8 +182,8 @@ impl PoolBuffer {
         // can tear the copy.
         unsafe {
             core::ptr::copy_nonoverlapping(
-                from.data.as_ptr().add(offset as usize),
-                self.data.as_ptr().add(at as usize),
+                from.data().add(offset as usize),
+                self.data().add(at as usize),
                 len as usize,
             );
         }
@@ -203,22 +209,17 @@ impl PoolBuffer {
         })
     }
 
+    /// The first byte.
     #[inline]
-    pub(super) fn data(&self) -> NonNull<u8> {
-        self.data
+    pub(super) fn data(&self) -> *mut u8 {
+        // SAFETY: By the type invariant.
+        unsafe { memory_map::address(self.page.as_ptr()).add(self.offset as usize) }
     }
 
     /// The page that `offset`, which is inside the buffer, is in, and where.
     #[inline]
     pub(super) fn page(&self, offset: u32) -> (*mut bindings::page, u32) {
-        // CAST: A page of a pool is no larger than a few machine pages.
-        // SAFETY: The buffer is in the linear mapping.
-        unsafe {
-            let page = bindings::virt_to_head_page(self.data.as_ptr().cast());
-            let start = bindings::page_address(page).addr();
-            let at = self.data.as_ptr().addr().wrapping_sub(start) as u32;
-            (page, at.wrapping_add(offset))
-        }
+        (self.page.as_ptr(), self.offset.wrapping_add(offset))
     }
 
     #[inline]
@@ -228,9 +229,8 @@ impl PoolBuffer {
 
     /// Gives up the buffer without returning it.
     #[inline]
-    pub(super) fn into_raw(self) -> (NonNull<u8>, u32) {
-        let this = ManuallyDrop::new(self);
-        (this.data, this.size)
+    pub(super) fn give_up(self) {
+        let _ = ManuallyDrop::new(self);
     }
 }
 
@@ -238,7 +238,7 @@ impl Drop for PoolBuffer {
     fn drop(&mut self) {
         // SAFETY: By the type invariant; `false` is right in every context.
         unsafe {
-            bindings::page_pool_free_va(self.pool.as_ptr(), self.data.as_ptr().cast(), false);
+            bindings::page_pool_put_page(self.pool.as_ptr(), self.page.as_ptr(), u32::MAX, false);
         }
     }
 }
@@ -263,6 +263,12 @@ impl LentBuffer {
         self.len
     }
 
+    /// How many ranges they are.
+    #[inline]
+    pub fn ranges(&self) -> u16 {
+        1 + u16::from(self.split != 0)
+    }
+
     /// Where they are in the buffer.
     #[inline]
     pub fn offset(&self) -> u32 {
@@ -281,9 +287,9 @@ impl LentBuffer {
 unsafe impl PhysRanges for LentBuffer {
     #[inline]
     fn for_each_range<E>(&self, mut f: impl FnMut(PhysRange) -> Result<(), E>) -> Result<(), E> {
-        // SAFETY: The buffer is in the linear mapping.
-        let start = unsafe { direct_map::phys(self.buffer.data.as_ptr()) };
-        let mut phys = start.wrapping_add(self.offset.into());
+        let (page, at) = self.buffer.page(self.offset);
+        // SAFETY: The buffer's page is there.
+        let mut phys = unsafe { memory_map::phys(page) }.wrapping_add(at.into());
         let mut left = self.len;
         let mut len = if self.split == 0 { left } else { self.split };
         loop {
@@ -297,6 +303,16 @@ unsafe impl PhysRanges for LentBuffer {
             phys = phys.wrapping_add(len.into());
             len = left;
         }
+    }
+
+    #[inline]
+    fn single_range(&self) -> Option<PhysRange> {
+        if self.split != 0 {
+            return None;
+        }
+        let (page, at) = self.buffer.page(self.offset);
+        // SAFETY: As above.
+        Some(unsafe { PhysRange::new(memory_map::phys(page).wrapping_add(at.into()), self.len) })
     }
 }
 

@@ -81,7 +81,8 @@ pub struct VirtioHeader {
 ///
 /// # Invariants
 ///
-/// `skb` points to a valid packet, and this object has the only reference to it.
+/// `skb` points to a valid packet, a reference to which belongs to this object. Others may have
+/// references, too, as pktgen has, which sends one packet many times: they leave it as it is.
 pub struct SkBuff {
     skb: NonNull<bindings::sk_buff>,
 }
@@ -111,7 +112,7 @@ impl SkBuff {
 
     #[inline]
     fn raw(&self) -> &bindings::sk_buff {
-        // SAFETY: Valid and not shared, by the type invariant.
+        // SAFETY: Valid, and nobody changes it, by the type invariant.
         unsafe { self.skb.as_ref() }
     }
 
@@ -123,9 +124,8 @@ impl SkBuff {
 
     #[inline]
     fn shared_info(&self) -> &bindings::skb_shared_info {
-        let raw = self.raw();
-        // SAFETY: Every packet has one, behind its linear part, where `skb_shinfo()` finds it, too.
-        unsafe { &*raw.head.add(raw.end as usize).cast() }
+        // SAFETY: Valid, and nobody changes it, by the type invariant.
+        unsafe { shared_info_of(self.skb) }
     }
 
     /// Bytes of the packet.
@@ -139,6 +139,15 @@ impl SkBuff {
     #[inline]
     pub fn is_linear(&self) -> bool {
         self.raw().data_len == 0
+    }
+
+    /// Fragments behind its linear part.
+    #[inline]
+    pub fn fragments(&self) -> u16 {
+        if self.is_linear() {
+            return 0;
+        }
+        self.shared_info().nr_frags.into()
     }
 
     /// Bytes of its linear part.
@@ -159,21 +168,24 @@ impl SkBuff {
         self.raw().data.addr().wrapping_sub(self.raw().head.addr())
     }
 
-    /// Puts `header` in front of the packet, if there is room that nobody else uses.
+    /// Writes `header` to the bytes in front of the packet and lends them with it, if there is room that no
+    /// clone uses; the packet itself stays as it is.
     #[inline]
-    pub fn push<T: AsBytes>(&mut self, header: T) -> bool {
+    pub fn precede<T: AsBytes>(self, header: T) -> Preceded {
+        let mut this = Preceded::new(self);
+        let skb = &this.skb;
         // SAFETY: The packet is valid.
-        let is_shared = || unsafe { bindings::skb_header_cloned(self.skb.as_ptr()) };
-        if self.headroom() < size_of::<T>() || (self.raw().cloned() != 0 && is_shared()) {
-            return false;
+        let is_shared = || unsafe { bindings::skb_header_cloned(skb.as_ptr()) };
+        if skb.headroom() < size_of::<T>() || (skb.raw().cloned() != 0 && is_shared()) {
+            return this;
         }
-        let raw = self.raw_mut();
-        raw.data = raw.data.wrapping_sub(size_of::<T>());
-        // CAST: The headroom, and so the header, is much smaller than 4 GiB.
-        raw.len = raw.len.wrapping_add(size_of::<T>() as u32);
-        // SAFETY: The bytes from `data` on were checked to be headroom of this packet alone.
-        unsafe { raw.data.cast::<T>().write_unaligned(header) };
-        true
+        let place = skb.raw().data.wrapping_sub(size_of::<T>());
+        // SAFETY: The bytes in front of `data` were checked to be headroom of this packet alone.
+        unsafe { place.cast::<T>().write_unaligned(header) };
+        // INVARIANT: As just checked.
+        // CAST: A header is small.
+        this.before = size_of::<T>() as u16;
+        this
     }
 
     /// Writes `header` to the start of the control buffer, which belongs to the packet's owner.
@@ -239,12 +251,6 @@ impl SkBuff {
         Some(start + u32::from(byte >> 4) * 4)
     }
 
-    /// Moves all of the packet into its linear part; false without memory for that.
-    pub fn linearize(&mut self) -> bool {
-        // SAFETY: The packet is valid.
-        unsafe { bindings::skb_linearize(self.skb.as_ptr()) == 0 }
-    }
-
     /// Takes a software time stamp if the sender wants one. To be called before the device is
     /// told of the packet.
     #[inline]
@@ -264,7 +270,7 @@ impl SkBuff {
     /// without memory for that.
     #[inline]
     pub fn orphan(&mut self) -> bool {
-        // SAFETY: The packet is valid, and nobody else has a reference to it.
+        // SAFETY: The packet is valid. Who sends a packet many times has none of these.
         unsafe { bindings::skb_release_owners(self.skb.as_ptr()) == 0 }
     }
 
@@ -285,12 +291,12 @@ impl SkBuff {
             return Err(buffer);
         }
         // SAFETY: The buffer is an aligned page fragment of that size, and bottom halves are off.
-        let skb = unsafe { bindings::napi_build_skb(buffer.data().as_ptr().cast(), buffer.size()) };
+        let skb = unsafe { bindings::napi_build_skb(buffer.data().cast(), buffer.size()) };
         let Some(skb) = NonNull::new(skb) else {
             return Err(buffer);
         };
         // The packet owns the memory now, and gives it back to its pool.
-        let _ = buffer.into_raw();
+        buffer.give_up();
         // INVARIANT: A new packet.
         let mut this = Self { skb };
         // SAFETY: The bytes are in the buffer, with room behind them, as just checked.
@@ -349,7 +355,7 @@ impl SkBuff {
         // the buffer can tear the copy.
         unsafe {
             core::ptr::copy_nonoverlapping(
-                buffer.data().as_ptr().add(offset as usize),
+                buffer.data().add(offset as usize),
                 place.cast::<u8>(),
                 len as usize,
             );
@@ -372,36 +378,50 @@ impl SkBuff {
         if end > u64::from(buffer.size()) {
             return Err(buffer);
         }
-        let mut part = self.last_part();
-        // SAFETY: A part of the packet is a valid packet.
-        let mut count = c_int::from(unsafe { (*bindings::skb_shinfo(part.as_ptr())).nr_frags });
         let (page, at) = buffer.page(offset);
-        // CAST: An offset in a page of a pool, a buffer's size and its parts fit in a `c_int`.
-        let (at, bytes) = (at as c_int, len as c_int);
-        // SAFETY: The part and the page are valid; `count` is the number of fragments.
-        if count > 0 && unsafe { bindings::skb_can_coalesce(part.as_ptr(), count, page, at) } {
-            self.grow(part, len, buffer.size());
-            // SAFETY: The bytes follow those of the last fragment, whose reference to the page
-            // covers them, so that the buffer's own can be dropped.
-            unsafe {
-                bindings::skb_coalesce_rx_frag(part.as_ptr(), count - 1, bytes, buffer.size());
+        let size = buffer.size();
+        let mut part = self.last_part();
+        // SAFETY: A part of the packet is a valid packet, and the packet's alone.
+        let mut info = unsafe { shared_info_of(part) };
+        let mut count = usize::from(info.nr_frags);
+        if let Some(last) = info.frags.get_mut(count.wrapping_sub(1)) {
+            // As `skb_can_coalesce()` has it. A fragment ends in its page.
+            if last.netmem == page.expose_provenance() && last.offset.wrapping_add(last.len) == at {
+                // The last fragment's reference to the page covers these bytes, too; the buffer's own is
+                // dropped.
+                last.len = last.len.wrapping_add(len);
+                self.grow(part, len, size);
+                return Ok(());
             }
-            return Ok(());
         }
-        if count as usize >= MAX_FRAGS {
+        if count >= MAX_FRAGS {
             let Some(next) = self.append_part() else {
                 return Err(buffer);
             };
             (part, count) = (next, 0);
+            // SAFETY: As above.
+            info = unsafe { shared_info_of(part) };
         }
-        let (_, size) = buffer.into_raw();
-        self.grow(part, len, size);
-        // SAFETY: There is room for a fragment; the part takes over the reference to the page,
-        // and returns it to the pool because it is marked so.
+        let Some(place) = info.frags.get_mut(count) else {
+            return Err(buffer);
+        };
+        // The part takes over the reference to the page, and returns it to the pool because it is marked
+        // so.
+        *place = bindings::skb_frag {
+            netmem: page.expose_provenance(),
+            len,
+            offset: at,
+        };
+        info.nr_frags = info.nr_frags.wrapping_add(1);
+        buffer.give_up();
+        // SAFETY: The part and the page are valid, and nobody else has the part.
         unsafe {
-            bindings::skb_add_rx_frag(part.as_ptr(), count, page, at, bytes, size);
             (*part.as_ptr()).set_pp_recycle(1);
+            if bindings::page_is_pfmemalloc(page) {
+                (*part.as_ptr()).set_pfmemalloc(1);
+            }
         }
+        self.grow(part, len, size);
         Ok(())
     }
 
@@ -435,7 +455,7 @@ impl SkBuff {
         // SAFETY: Both are valid, and the packet's alone; the last part has no next one.
         unsafe {
             if last == self.skb {
-                (*bindings::skb_shinfo(last.as_ptr())).frag_list = part.as_ptr();
+                shared_info_of(last).frag_list = part.as_ptr();
             } else {
                 (*last.as_ptr()).__bindgen_anon_1.__bindgen_anon_1.next = part.as_ptr();
             }
@@ -447,17 +467,16 @@ impl SkBuff {
         Some(part)
     }
 
-    /// Counts `len` bytes more, in a buffer of `size`, for a packet one part of which gets them.
+    /// Counts `len` bytes more, in a buffer of `size`, for the packet and the part of it that gets them.
     #[inline]
     fn grow(&mut self, part: NonNull<bindings::sk_buff>, len: u32, size: u32) {
-        if part == self.skb {
-            // The functions that add them count them.
-            return;
+        // SAFETY: Both are valid, and the packet's alone.
+        unsafe {
+            count_in(self.skb, len, size);
+            if part != self.skb {
+                count_in(part, len, size);
+            }
         }
-        let raw = self.raw_mut();
-        raw.len = raw.len.wrapping_add(len);
-        raw.data_len = raw.data_len.wrapping_add(len);
-        raw.truesize = raw.truesize.wrapping_add(size);
     }
 
     /// Says that the device has verified the checksums.
@@ -517,6 +536,34 @@ impl SkBuff {
     }
 }
 
+/// What a packet has beside its linear part.
+///
+/// # Safety
+///
+/// The packet is valid for `'a`, and nobody else changes it meanwhile.
+#[inline]
+unsafe fn shared_info_of<'a>(skb: NonNull<bindings::sk_buff>) -> &'a mut bindings::skb_shared_info {
+    // SAFETY: Every packet has one, behind its linear part, where `skb_shinfo()` finds it, too.
+    unsafe {
+        let raw = skb.as_ref();
+        &mut *raw.head.add(raw.end as usize).cast()
+    }
+}
+
+/// Counts `len` bytes more, in a buffer of `size`, as `skb_add_rx_frag()` does.
+///
+/// # Safety
+///
+/// The packet is valid, and nobody else has it.
+#[inline]
+unsafe fn count_in(mut skb: NonNull<bindings::sk_buff>, len: u32, size: u32) {
+    // SAFETY: By the function's requirements.
+    let raw = unsafe { skb.as_mut() };
+    raw.len = raw.len.wrapping_add(len);
+    raw.data_len = raw.data_len.wrapping_add(len);
+    raw.truesize = raw.truesize.wrapping_add(size);
+}
+
 impl Drop for SkBuff {
     fn drop(&mut self) {
         // SAFETY: The packet is valid and given up.
@@ -524,22 +571,89 @@ impl Drop for SkBuff {
     }
 }
 
-// SAFETY: The ranges are the data of the packet, which lives as long as `self`. A device without
-// `NETIF_F_FRAGLIST` and `netmem_tx` gets packets that are a linear part and page fragments.
-unsafe impl PhysRanges for SkBuff {
+/// A packet that is to be sent, with a header in front of it or without.
+///
+/// # Invariants
+///
+/// The packet has `before` bytes of headroom, which belong to this object.
+pub struct Preceded {
+    skb: SkBuff,
+    before: u16,
+}
+
+impl Preceded {
+    /// A packet without a header in front.
+    #[inline]
+    pub fn new(skb: SkBuff) -> Self {
+        // INVARIANT: There always is as much headroom.
+        Self { skb, before: 0 }
+    }
+
+    /// Whether a header is in front.
+    #[inline]
+    pub fn has_header(&self) -> bool {
+        self.before != 0
+    }
+
+    /// The packet.
+    #[inline]
+    pub fn skb(&self) -> &SkBuff {
+        &self.skb
+    }
+
+    /// As [`SkBuff::write_control`].
+    #[inline]
+    pub fn write_control<T: AsBytes>(&mut self, header: T) {
+        self.skb.write_control(header);
+    }
+
+    /// Moves all of the packet into its linear part; false without memory for that, or if others have
+    /// references to the packet. What is in front of it stays there.
+    pub fn linearize(&mut self) -> bool {
+        let skb = self.skb.as_ptr();
+        // SAFETY: The packet is valid, and changed only if nobody else has it.
+        unsafe { !bindings::skb_shared(skb) && bindings::skb_linearize(skb) == 0 }
+    }
+
+    /// Takes the packet out.
+    #[inline]
+    pub fn into_skb(self) -> SkBuff {
+        self.skb
+    }
+}
+
+// SAFETY: The ranges are the data of the packet and what is in front of it, which live as long as `self`.
+// A device without `NETIF_F_FRAGLIST` and `netmem_tx` gets packets that are a linear part and page
+// fragments.
+unsafe impl PhysRanges for Preceded {
     #[inline]
     fn for_each_range<E>(&self, mut f: impl FnMut(PhysRange) -> Result<(), E>) -> Result<(), E> {
-        let head = self.head_len();
+        let (skb, before) = (&self.skb, self.before);
+        let head = skb.head_len().wrapping_add(before.into());
         if head != 0 {
-            // SAFETY: The linear part is in the linear mapping.
-            let phys = unsafe { direct_map::phys(self.raw().data) };
+            // SAFETY: The linear part and what is in front of it are in the linear mapping.
+            let phys = unsafe { direct_map::phys(skb.raw().data.wrapping_sub(before.into())) };
             // SAFETY: What is in the linear mapping is contiguous.
             f(unsafe { PhysRange::new(phys, head) })?;
         }
-        if self.raw().data_len == 0 {
+        if skb.is_linear() {
             return Ok(());
         }
-        fragment_ranges(self.shared_info(), f)
+        fragment_ranges(skb.shared_info(), f)
+    }
+
+    #[inline]
+    fn single_range(&self) -> Option<PhysRange> {
+        let (skb, before) = (&self.skb, self.before);
+        let len = skb.len().wrapping_add(before.into());
+        if !skb.is_linear() || len == 0 {
+            return None;
+        }
+        // SAFETY: As above; all of it is the linear part.
+        Some(unsafe {
+            let start = direct_map::phys(skb.raw().data.wrapping_sub(before.into()));
+            PhysRange::new(start, len)
+        })
     }
 }
 

@@ -242,19 +242,14 @@ impl<'a> Buff<'a> {
         if !fits || !buffer.is_of(queue.pool) || !poll.is(&queue.instance) {
             return Err(buffer);
         }
-        let (data, size) = buffer.into_raw();
+        let (data, size) = (buffer.data(), buffer.size());
+        buffer.give_up();
         let mut raw = bindings::xdp_buff::default();
         // CAST: A buffer has no more than a few pages.
         // SAFETY: The packet is inside the buffer, as just checked.
         unsafe {
             bindings::xdp_init_buff(&mut raw, size, queue.info.get());
-            bindings::xdp_prepare_buff(
-                &mut raw,
-                data.as_ptr(),
-                offset as c_int,
-                len as c_int,
-                true,
-            );
+            bindings::xdp_prepare_buff(&mut raw, data, offset as c_int, len as c_int, true);
         }
         // INVARIANT: Just checked and established.
         Ok(Self {
@@ -281,7 +276,7 @@ impl<'a> Buff<'a> {
         if !added {
             return Err(buffer);
         }
-        let _ = buffer.into_raw();
+        buffer.give_up();
         Ok(())
     }
 

@@ -2,14 +2,19 @@
 """The card's counters are exact: as many frames and bytes as the wire has carried, each way.
 
 Also over down and up, and frames that arrive while the interface is down are not lost to a sleeping
-driver: the next open takes them or starts clean, and traffic goes on.
+driver: the next open takes them or starts clean, and traffic goes on. The kernel's packet generator, which sends one packet
+many times, gets it onto the wire as it is each time.
 
 Rows: N28 N29 N39 N43 N79
 """
 
-from harness import devices
-from harness.wire import Wire
+import queue
 
+from harness import devices
+from harness.wire import OUR_MAC, Wire
+
+# What pktgen writes in front of its data.
+MAGIC = b"\xbe\x9b\xe9\x55"
 
 def run(t):
     """One card on a wire."""
@@ -39,6 +44,9 @@ def run(t):
             shown = g.sh(f"ip -s link show {nic}").split()
             t.check(str(end[0][1]) in shown, "ip -s does not show the bytes received")
 
+            for size, fragments in ((60, 0), (900, 0), (900, 3)):
+                generated(t, g, wire, nic, mac, size, fragments)
+
             for _ in range(20):
                 g.sh(f"ip link set {nic} down")
                 for _ in range(3):
@@ -46,3 +54,32 @@ def run(t):
                 g.sh(f"ip link set {nic} up; ping -c 1 -W 5 10.9.0.1")
             g.sh("ping -c 20 -i 0.02 -W 5 -s 1472 10.9.0.1")
             t.check(not wire.bad, f"the wire saw {wire.bad[:1]}")
+
+
+GENERATE = """
+    modprobe pktgen
+    echo rem_device_all >/proc/net/pktgen/kpktgend_0
+    echo add_device {nic} >/proc/net/pktgen/kpktgend_0
+    for line in 'count {count}' 'pkt_size {size}' 'frags {fragments}' 'burst 8' 'dst 10.9.0.1' 'dst_mac 02:00:00:00:00:01'; do
+        echo "$line" >/proc/net/pktgen/{nic}
+    done
+    echo start >/proc/net/pktgen/pgctrl
+    echo rem_device_all >/proc/net/pktgen/kpktgend_0
+"""
+
+
+def generated(t, g, wire, nic, mac, size, fragments, count=160):
+    """Each of `count` packets, sent eight times in a row each, is on the wire as it was made."""
+    while not wire.frames.empty():
+        wire.frames.get()
+    g.sh(GENERATE.format(nic=nic, count=count, size=size, fragments=fragments), 60)
+    start = OUR_MAC + mac + b"\x08\0\x45"
+    wrong = []
+    for number in range(count):
+        try:
+            frame = wire.frames.get(timeout=20)
+        except queue.Empty:
+            t.check(False, f"{number} of {count} packets of {size} bytes in {fragments} fragments are on the wire")
+        if frame[:15] != start or len(frame) != size or frame[42:46] != MAGIC:
+            wrong.append(frame)
+    t.check(not wrong, f"{len(wrong)} of {count} packets of {size} bytes in {fragments} fragments are wrong: {wrong[:1]}")

@@ -37,7 +37,8 @@ use virtio_host_tests::{
         virtqueue::{
             Buffers,
             Chain,
-            ChainError, //
+            ChainError,
+            Descriptors, //
         },
     },
 };
@@ -59,7 +60,7 @@ struct Command {
 }
 
 impl Buffers for Command {
-    fn describe<'a>(&'a self, chain: &mut Chain<'a>) -> Result<(), ChainError> {
+    fn describe<'a, D: Descriptors>(&'a self, chain: &mut Chain<'a, D>) -> Result<(), ChainError> {
         chain.readable_prefix(&self.read, self.bytes)?;
         chain.writable(&self.answer)
     }

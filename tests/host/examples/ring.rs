@@ -22,6 +22,7 @@ use virtio_host_tests::{
             Buffers,
             Chain,
             ChainError,
+            Descriptors,
             Parameters,
             Virtqueue, //
         },
@@ -35,13 +36,13 @@ struct Request(Box<Buffer>);
 
 impl Buffers for Request {
     #[inline]
-    fn describe<'a>(&'a self, chain: &mut Chain<'a>) -> Result<(), ChainError> {
+    fn describe<'a, D: Descriptors>(&'a self, chain: &mut Chain<'a, D>) -> Result<(), ChainError> {
         chain.writable(&*self.0)
     }
 
     #[inline]
-    fn is_single(&self) -> bool {
-        self.0.segments() == 1
+    fn most(&self) -> u16 {
+        self.0.segments() as u16
     }
 }
 

@@ -29,7 +29,10 @@ use crate::{
             Buffers,
             Chain,
             ChainError,
+            Descriptors,
+            Few,
             Parameters,
+            Single,
             Violation,
             Virtqueue, //
         },
@@ -116,7 +119,7 @@ struct Token {
 }
 
 impl Buffers for Token {
-    fn describe<'a>(&'a self, chain: &mut Chain<'a>) -> Result<(), ChainError> {
+    fn describe<'a, D: Descriptors>(&'a self, chain: &mut Chain<'a, D>) -> Result<(), ChainError> {
         if let Some(read) = &self.read {
             chain.readable(read.as_ref())?;
         }
@@ -124,6 +127,15 @@ impl Buffers for Token {
             chain.writable(write.as_ref())?;
         }
         Ok(())
+    }
+
+    fn few(&self) -> Few<'_> {
+        let single = match (&self.read, &self.write) {
+            (Some(read), None) => Single::readable(read.as_ref()),
+            (None, Some(write)) => Single::writable(write.as_ref()),
+            _ => None,
+        };
+        single.map_or(Few::Unknown, Few::One)
     }
 }
 

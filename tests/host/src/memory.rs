@@ -136,6 +136,23 @@ unsafe impl Send for ContiguousPages {}
 // SAFETY: Through a shared reference only addresses can be had.
 unsafe impl Sync for ContiguousPages {}
 
+/// Contiguous memory of any size, as the kernel's type of this name.
+pub struct ContiguousBytes(ContiguousPages);
+
+impl ContiguousBytes {
+    pub fn new(bytes: usize) -> Result<Self, AllocError> {
+        ContiguousPages::new(bytes).map(Self)
+    }
+
+    pub fn as_ptr(&self) -> *mut u8 {
+        self.0.as_ptr()
+    }
+
+    pub fn phys(&self) -> u64 {
+        self.0.phys()
+    }
+}
+
 /// A buffer of a test, in any number of segments.
 pub struct Buffer {
     pages: ContiguousPages,
@@ -185,6 +202,13 @@ unsafe impl PhysRanges for Buffer {
             f(unsafe { PhysRange::new(addr, self.segment_bytes) })?;
         }
         Ok(())
+    }
+
+    #[inline]
+    fn single_range(&self) -> Option<PhysRange> {
+        // SAFETY: As above.
+        (self.segments == 1)
+            .then(|| unsafe { PhysRange::new(self.pages.phys(), self.segment_bytes) })
     }
 }
 

@@ -55,6 +55,9 @@ use virtio_host_tests::{
             Buffers,
             Chain,
             ChainError,
+            Descriptors,
+            Few,
+            Single,
             Virtqueue, //
         },
     },
@@ -94,7 +97,7 @@ impl Request {
 }
 
 impl Buffers for Request {
-    fn describe<'a>(&'a self, chain: &mut Chain<'a>) -> Result<(), ChainError> {
+    fn describe<'a, D: Descriptors>(&'a self, chain: &mut Chain<'a, D>) -> Result<(), ChainError> {
         chain.readable(&self.header)?;
         match &self.data {
             Some(data) if self.kind == RequestType::Out => chain.readable(data)?,
@@ -102,6 +105,17 @@ impl Buffers for Request {
             None => {}
         }
         chain.writable(&self.status)
+    }
+
+    fn few(&self) -> Few<'_> {
+        let data = match &self.data {
+            Some(data) if self.kind == RequestType::Out => Single::readable(data),
+            Some(data) => Single::writable(data),
+            None => None,
+        };
+        let header = Single::readable(&self.header).unwrap();
+        let status = Single::writable(&self.status).unwrap();
+        data.map_or(Few::Unknown, |data| Few::Three([header, data, status]))
     }
 }
 

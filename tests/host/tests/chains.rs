@@ -9,12 +9,19 @@ use common::{
     Request, //
 };
 use virtio_host_tests::{
-    memory::Buffer,
+    memory::{
+        live_blocks,
+        with_allocations,
+        Buffer, //
+    },
     virtio::virtqueue::{
         AddReason,
         Buffers,
         Chain,
-        ChainError, //
+        ChainError,
+        Descriptors,
+        Few,
+        Single, //
     },
 };
 
@@ -74,6 +81,133 @@ fn a_single_buffer_needs_no_table() {
 }
 
 #[test]
+fn a_long_chain_has_a_table_as_long_as_it_is_in_the_ring() {
+    let mut pair = pair::<Request>(8, false, 8);
+    for segments in [5, 8] {
+        let request = Request::new(0, 1, segments - 1);
+        let before = live_blocks();
+        assert!(pair.queue.add(request).is_ok());
+        assert_eq!(live_blocks(), before + 1);
+        let _ = pair.queue.kick_prepare();
+        let chain = pair.device.take().unwrap();
+        assert!(chain.indirect);
+        assert_eq!(chain.segments.len(), segments as usize);
+        pair.device.give(u32::from(chain.head), 0);
+        let used = pair.queue.pop().unwrap();
+        assert_eq!(live_blocks(), before);
+        drop(used);
+    }
+    // A short one needs none.
+    let request = Request::new(0, 1, 3);
+    let before = live_blocks();
+    assert!(pair.queue.add(request).is_ok());
+    assert_eq!(live_blocks(), before);
+    let _ = pair.queue.kick_prepare();
+    assert!(pair.device.take().unwrap().indirect);
+}
+
+#[test]
+fn a_long_chain_without_memory_for_a_table_goes_to_the_ring() {
+    let mut pair = pair::<Request>(8, false, 8);
+    let request = Request::new(7, 1, 5);
+    assert!(with_allocations(0, || pair.queue.add(request)).is_ok());
+    assert_eq!(pair.queue.free(), 2);
+    let _ = pair.queue.kick_prepare();
+    let chain = pair.device.take().unwrap();
+    assert!(!chain.indirect);
+    assert_eq!(chain.segments.len(), 6);
+    // What does not fit waits for its turn.
+    let request = Request::new(8, 2, 3);
+    let refused = with_allocations(0, || pair.queue.add(request)).unwrap_err();
+    assert!(refused.is_full());
+    pair.device.give(u32::from(chain.head), 0);
+    assert_eq!(pair.queue.pop().unwrap().token.tag, 7);
+    assert_eq!(pair.queue.free(), 8);
+    assert!(pair.queue.add(refused.token).is_ok());
+    assert_eq!(pair.queue.free(), 7);
+}
+
+/// Three buffers that are known at once, of which some are for the device to write.
+struct Trio([(Buffer, bool); 3]);
+
+impl Trio {
+    fn new(writable: [bool; 3]) -> Self {
+        Self(writable.map(|writable| (Buffer::new(1, 64), writable)))
+    }
+}
+
+impl Buffers for Trio {
+    fn describe<'a, D: Descriptors>(&'a self, chain: &mut Chain<'a, D>) -> Result<(), ChainError> {
+        for (buffer, writable) in &self.0 {
+            if *writable {
+                chain.writable(buffer)?;
+            } else {
+                chain.readable(buffer)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn few(&self) -> Few<'_> {
+        let [first, second, third] = &self.0;
+        let single = |(buffer, writable)| {
+            if writable {
+                Single::writable(buffer)
+            } else {
+                Single::readable(buffer)
+            }
+            .unwrap()
+        };
+        Few::Three([
+            single((&first.0, first.1)),
+            single((&second.0, second.1)),
+            single((&third.0, third.1)),
+        ])
+    }
+}
+
+#[test]
+fn three_buffers_that_are_known_at_once_are_a_chain_like_others() {
+    for indirect in [0, 2, 3, 8] {
+        let mut pair = pair::<Trio>(8, false, indirect);
+        for writable in [
+            [false, false, false],
+            [false, false, true],
+            [false, true, true],
+            [true, true, true],
+        ] {
+            let trio = Trio::new(writable);
+            let added = pair.queue.add(trio);
+            if indirect == 2 {
+                let reason = added.unwrap_err().reason;
+                assert_eq!(reason, AddReason::Chain(ChainError::TooLong));
+                continue;
+            }
+            assert!(added.is_ok());
+            let _ = pair.queue.kick_prepare();
+            let chain = pair.device.take().unwrap();
+            assert_eq!(chain.indirect, indirect != 0);
+            let seen: Vec<bool> = chain.segments.iter().map(|s| s.writable).collect();
+            assert_eq!(seen, writable);
+            assert!(chain.segments.iter().all(|s| s.len == 64));
+            let bytes = 64 * writable.iter().filter(|writable| **writable).count() as u32;
+            pair.device.give(u32::from(chain.head), bytes);
+            let used = pair.queue.pop().unwrap();
+            assert_eq!(used.writable(), bytes);
+        }
+        for writable in [
+            [true, false, true],
+            [false, true, false],
+            [true, true, false],
+        ] {
+            let refused = pair.queue.add(Trio::new(writable)).err().unwrap();
+            assert_eq!(refused.reason, AddReason::Chain(ChainError::Order));
+        }
+        assert_eq!(pair.queue.free(), 8);
+    }
+}
+
+#[test]
 fn a_table_is_never_longer_than_the_queue() {
     let mut pair = pair::<Request>(4, false, 100);
     assert_eq!(pair.queue.chain_limit(), 4);
@@ -119,7 +253,7 @@ enum Odd {
 }
 
 impl Buffers for Odd {
-    fn describe<'a>(&'a self, chain: &mut Chain<'a>) -> Result<(), ChainError> {
+    fn describe<'a, D: Descriptors>(&'a self, chain: &mut Chain<'a, D>) -> Result<(), ChainError> {
         match self {
             Self::Empty => Ok(()),
             Self::Backwards(first, second) => {

@@ -23,6 +23,7 @@ use virtio_host_tests::{
             Buffers,
             Chain,
             ChainError,
+            Descriptors,
             Parameters,
             SetupError,
             Virtqueue, //
@@ -36,7 +37,7 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 struct Token(Buffer);
 
 impl Buffers for Token {
-    fn describe<'a>(&'a self, chain: &mut Chain<'a>) -> Result<(), ChainError> {
+    fn describe<'a, D: Descriptors>(&'a self, chain: &mut Chain<'a, D>) -> Result<(), ChainError> {
         chain.writable(&self.0)
     }
 }
@@ -65,15 +66,15 @@ where
 #[test]
 fn a_queue_without_memory_is_refused_and_leaves_nothing_behind() {
     let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(|e| e.into_inner());
-    // The ring with its reference count and the two private tables; a table of tables, one of the pages
-    // that they are in, and these.
+    // The ring with its reference count and the two private tables; the pages of short tables, a table of
+    // these, one of where they are, and one of long tables.
     for (size, indirect, allocations) in [
         (1, 0, 4),
         (256, 0, 4),
         (256, 1, 4),
-        (4, 2, 4 + 2 + 1),
-        (256, 16, 4 + 2 + 16),
-        (128, 128, 4 + 2 + 64),
+        (4, 2, 4 + 3 + 1),
+        (256, 16, 4 + 3 + 4),
+        (128, 128, 4 + 3 + 2),
     ] {
         let device = Arc::new(DeviceMemory::new());
         let set_up = || {

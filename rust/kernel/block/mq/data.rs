@@ -5,17 +5,17 @@
 //! C headers: [`include/linux/bio.h`](srctree/include/linux/bio.h),
 //! [`include/linux/bvec.h`](srctree/include/linux/bvec.h)
 
-use core::{
-    iter,
-    ptr, //
-};
+use core::ptr::null_mut;
 
 use kernel::types::Opaque;
 
 use super::request::extra;
 use crate::kernel_ext::{
     bindings,
-    mm::memory_map::MemoryMap,
+    mm::{
+        direct_map,
+        memory_map, //
+    },
     phys::{
         DeviceWritable,
         JoinRanges,
@@ -82,19 +82,31 @@ impl DataIn {
 // SAFETY: The memory of a started request, bios and payload alike, stays where it is and is used
 // for nothing else until the request ends, which its owner decides.
 unsafe impl PhysRanges for DataOut {
-    #[inline]
+    #[inline(always)] // As below.
     fn for_each_range<E>(&self, f: impl FnMut(PhysRange) -> Result<(), E>) -> Result<(), E> {
         // SAFETY: By the type invariant the request is started.
         unsafe { for_each_range(self.0.get(), f) }
+    }
+
+    #[inline(always)] // As above.
+    fn single_range(&self) -> Option<PhysRange> {
+        // SAFETY: As above.
+        unsafe { single_segment(self.0.get()) }
     }
 }
 
 // SAFETY: As for `DataOut`.
 unsafe impl PhysRanges for DataIn {
-    #[inline]
+    #[inline(always)] // As below.
     fn for_each_range<E>(&self, f: impl FnMut(PhysRange) -> Result<(), E>) -> Result<(), E> {
         // SAFETY: By the type invariant the request is started.
         unsafe { for_each_range(self.0.get(), f) }
+    }
+
+    #[inline(always)] // As above.
+    fn single_range(&self) -> Option<PhysRange> {
+        // SAFETY: As above.
+        unsafe { single_segment(self.0.get()) }
     }
 }
 
@@ -106,27 +118,56 @@ unsafe impl DeviceWritable for DataIn {}
 /// # Safety
 ///
 /// `rq` is a started request of a tag set of ours that belongs to a driver.
-#[inline]
+#[inline(always)] // The chain that `f` writes is kept in memory otherwise.
 unsafe fn for_each_range<E>(
     rq: *mut bindings::request,
-    f: impl FnMut(PhysRange) -> Result<(), E>,
+    mut f: impl FnMut(PhysRange) -> Result<(), E>,
 ) -> Result<(), E> {
     // SAFETY: The request and its queue are alive.
     let max_segment_size = unsafe { (*(*rq).q).limits.max_segment_size };
     // SAFETY: The extra part belongs to the request; the vector itself is not changed while the
     // request is with a driver.
     let (payload, len) = unsafe { ((*extra(rq)).payload.as_ptr(), (*extra(rq)).payload_used) };
-
-    if len > 0 {
+    let (payload, bio) = if len == 0 {
+        // SAFETY: The request is alive.
+        ((0, 0), unsafe { (*rq).bio })
+    } else {
         // SAFETY: The vector's memory is in the kernel's direct mapping.
-        let addr = unsafe { bindings::virt_to_phys(payload.cast()) };
-        // SAFETY: One allocation is contiguous, and it is lent with the request.
-        let mut ranges = unsafe { JoinRanges::new(max_segment_size, iter::once((addr, len))) };
-        return ranges.try_for_each(f);
+        ((unsafe { direct_map::phys(payload) }, len), null_mut())
+    };
+    // SAFETY: A payload is one allocation and contiguous. A started request without one has bios with
+    // pages, or none. Both are lent with the request.
+    let ranges = unsafe { JoinRanges::new(max_segment_size, payload, Vecs::new(bio)) };
+    for range in ranges {
+        f(range)?;
     }
-    // SAFETY: A started request without payload has bios with pages, or none. They are lent with it.
-    let mut ranges = unsafe { JoinRanges::new(max_segment_size, Vecs::new(rq)) };
-    ranges.try_for_each(f)
+    Ok(())
+}
+
+/// The data of a request, if it is one segment of a single bio.
+///
+/// # Safety
+///
+/// As for [`for_each_range`].
+#[inline(always)] // For each request.
+unsafe fn single_segment(rq: *mut bindings::request) -> Option<PhysRange> {
+    // SAFETY: The request is alive, and the extra part belongs to it.
+    let is_single = unsafe { (*rq).nr_phys_segments == 1 && (*extra(rq)).payload_used == 0 };
+    // SAFETY: The bio of a started request lives until it ends and does not change.
+    let bio = unsafe { (*rq).bio.as_ref() }?;
+    let iter = bio.bi_iter;
+    if !is_single || !bio.bi_next.is_null() || iter.bi_size == 0 {
+        return None;
+    }
+    // SAFETY: There are bytes, which begin in the vector that the iterator is at. What the block layer
+    // counts as one segment is contiguous, no longer than the queue's longest, and lent with the request.
+    Some(unsafe {
+        // CAST: An index of a vector fits in `usize`.
+        let vec = bio.bi_io_vec.add(iter.bi_idx as usize);
+        let at = (*vec).bv_offset.wrapping_add(iter.bi_offset);
+        let page = memory_map::phys((*vec).bv_page);
+        PhysRange::new(page.wrapping_add(at.into()), iter.bi_size)
+    })
 }
 
 /// Physical address and length of every page vector of a request.
@@ -136,25 +177,18 @@ struct Vecs {
     vec: *mut bindings::bio_vec,
     /// Bytes of the present bio from `vec` on.
     left: u32,
-    /// Bytes of `vec` that are not part of the bio.
-    skip: u32,
-    map: MemoryMap,
 }
 
 impl Vecs {
     /// # Safety
     ///
-    /// `rq` is a started request, whose bios describe memory by pages.
+    /// `bio` is null or the first bio of a started request, whose bios describe memory by pages.
     #[inline]
-    unsafe fn new(rq: *mut bindings::request) -> Self {
-        // SAFETY: The request is alive.
-        let (bio, map) = unsafe { ((*rq).bio, (*extra(rq)).map) };
+    unsafe fn new(bio: *mut bindings::bio) -> Self {
         Self {
             bio,
-            vec: ptr::null_mut(),
+            vec: null_mut(),
             left: 0,
-            skip: 0,
-            map,
         }
     }
 }
@@ -162,8 +196,10 @@ impl Vecs {
 impl Iterator for Vecs {
     type Item = (u64, u32);
 
-    #[inline]
+    #[inline(always)] // For each vector.
     fn next(&mut self) -> Option<(u64, u32)> {
+        // Bytes of a vector that are not part of the bio: there are such in a bio's first one alone.
+        let mut skip = 0;
         while self.left == 0 {
             if self.bio.is_null() {
                 return None;
@@ -173,7 +209,7 @@ impl Iterator for Vecs {
                 let iter = (*self.bio).bi_iter;
                 // CAST: An index of a vector fits in `usize`.
                 self.vec = (*self.bio).bi_io_vec.add(iter.bi_idx as usize);
-                (self.left, self.skip) = (iter.bi_size, iter.bi_offset);
+                (self.left, skip) = (iter.bi_size, iter.bi_offset);
                 self.bio = (*self.bio).bi_next;
             }
         }
@@ -182,17 +218,16 @@ impl Iterator for Vecs {
         let (page, offset, len) = unsafe {
             let vec = self.vec;
             (
-                self.map.phys((*vec).bv_page),
+                memory_map::phys((*vec).bv_page),
                 (*vec).bv_offset,
                 (*vec).bv_len,
             )
         };
-        let len = len.wrapping_sub(self.skip).min(self.left);
+        let len = len.wrapping_sub(skip).min(self.left);
         // A physical address with an offset in its memory, and a part of what is left.
-        let addr = page.wrapping_add(offset.wrapping_add(self.skip).into());
+        let addr = page.wrapping_add(offset.wrapping_add(skip).into());
 
         self.left = self.left.wrapping_sub(len);
-        self.skip = 0;
         // SAFETY: At most one past the last vector.
         self.vec = unsafe { self.vec.add(1) };
         Some((addr, len))

@@ -60,7 +60,7 @@ impl<T: Operations> Disk<T> {
     ///
     /// # Errors
     ///
-    /// - `EINVAL` if `data` is longer than the tag set's payload.
+    /// - `ENOMEM`.
     /// - `EBUSY` if an earlier command that was given up is still with the device.
     /// - `ETIMEDOUT` after ten seconds; the device may still answer, to nobody.
     /// - The outcome of the request if it is not a good one.
@@ -100,13 +100,13 @@ impl<T: Operations> Disk<T> {
 
         // SAFETY: A new request is ours alone.
         let extra = unsafe { &mut *extra(rq) };
-        let Some(payload) = extra.payload.get_mut(..data.len()) else {
+        extra.payload.clear();
+        // The device need not fill it.
+        if let Err(error) = extra.payload.resize(data.len(), 0, GFP_KERNEL) {
             // SAFETY: Allocated above and not executed.
             unsafe { bindings::blk_mq_free_request(rq) };
-            return Err(EINVAL);
-        };
-        // The device need not fill it.
-        payload.fill(0);
+            return Err(error.into());
+        }
         extra.command = command;
         // CAST: Not more than the payload, which fits in memory of one allocation.
         extra.payload_used = data.len() as u32;

@@ -13,7 +13,6 @@ use core::{
 };
 
 use kernel::{
-    error::from_result,
     prelude::*,
     sync::atomic::{
         Acquire,
@@ -35,10 +34,7 @@ use super::{
     status::BlkStatus,
     tag_set::TagSet, //
 };
-use crate::kernel_ext::{
-    bindings,
-    mm::memory_map::MemoryMap, //
-};
+use crate::kernel_ext::bindings;
 
 /// A driver of multi-queue block devices.
 pub trait Operations: Sized + 'static {
@@ -235,29 +231,24 @@ impl<T: Operations> OperationsVTable<T> {
     /// Only called by blk-mq, with a tag set made by [`TagSet::new`](super::TagSet::new) and the
     /// memory of a new request.
     unsafe extern "C" fn init_request_callback(
-        set: *mut bindings::blk_mq_tag_set,
+        _set: *mut bindings::blk_mq_tag_set,
         rq: *mut bindings::request,
         _hctx_idx: kernel::ffi::c_uint,
         _numa_node: kernel::ffi::c_int,
     ) -> kernel::ffi::c_int {
-        from_result(|| {
-            // SAFETY: `set` is alive, and `driver_data` is the size in bytes of the payload.
-            let payload_bytes = unsafe { (*set).driver_data }.addr();
-            let new = RequestExtra {
-                status: BlkStatus::IO_ERROR,
-                next: ptr::null_mut(),
-                command: 0,
-                requeued: 0,
-                map: MemoryMap::new(),
-                withheld: Atomic::new(false),
-                payload: KVec::from_elem(0, payload_bytes, GFP_KERNEL)?,
-                payload_used: 0,
-            };
+        let new = RequestExtra {
+            status: BlkStatus::IO_ERROR,
+            next: ptr::null_mut(),
+            command: 0,
+            requeued: 0,
+            withheld: Atomic::new(false),
+            payload: KVec::new(),
+            payload_used: 0,
+        };
 
-            // SAFETY: The extra part of a new request is ours and not initialised yet.
-            unsafe { extra(rq).write(new) };
-            Ok(0)
-        })
+        // SAFETY: The extra part of a new request is ours and not initialised yet.
+        unsafe { extra(rq).write(new) };
+        0
     }
 
     /// # Safety

@@ -10,6 +10,7 @@ use core::{
 };
 
 use kernel::{
+    alloc::flags::__GFP_NOWARN,
     prelude::*,
     sync::atomic::{
         Atomic,
@@ -26,10 +27,7 @@ use super::{
     hw_queue::HwQueue,
     status::BlkStatus, //
 };
-use crate::kernel_ext::{
-    bindings,
-    mm::memory_map::MemoryMap, //
-};
+use crate::kernel_ext::bindings;
 
 /// What a request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,12 +73,10 @@ pub(super) struct RequestExtra {
     pub(super) command: u32,
     /// How often the driver has put the present request back.
     pub(super) requeued: u32,
-    /// Where pages are.
-    pub(super) map: MemoryMap,
     /// Whether the request ended and nobody was told, for a test of time-outs.
     pub(super) withheld: Atomic<bool>,
-    /// Memory for data that no bio describes. Only accessed by raw pointer: a device may be
-    /// reading or writing it.
+    /// Memory for data that no bio describes; allocated when it is needed, and kept for the next
+    /// time. Only accessed by raw pointer: a device may be reading or writing it.
     pub(super) payload: KVec<u8>,
     /// Bytes of `payload` that are the data of the present request.
     pub(super) payload_used: u32,
@@ -189,6 +185,14 @@ impl Request {
         tag as u32
     }
 
+    /// Segments of the data that bios describe, as the block layer counts them: there are no more
+    /// ranges of it.
+    #[inline]
+    pub fn segments(&self) -> u16 {
+        // SAFETY: As in `op()`.
+        unsafe { (*self.as_ptr()).nr_phys_segments }
+    }
+
     /// The I/O priority, 0 for none.
     #[inline]
     pub fn ioprio(&self) -> u16 {
@@ -226,7 +230,7 @@ impl Request {
     ///
     /// # Errors
     ///
-    /// `EINVAL` if there are more ranges than the tag set's payload holds.
+    /// `ENOMEM` if there is no memory for them now; `EINVAL` if the tag set is not made for as many.
     pub fn set_range_records<const N: usize>(
         &mut self,
         record: impl Fn(SectorRange) -> [u8; N],
@@ -234,19 +238,28 @@ impl Request {
         let extra = self.extra();
         // SAFETY: `self` is borrowed exclusively and owns the extra part; nothing has been given
         // to a device yet.
-        let extra = unsafe { &mut *extra };
-        let mut used = 0_usize;
+        let payload = unsafe { &mut (*extra).payload };
+        payload.clear();
 
         self.for_each_sector_range(|range| {
-            let end = used.checked_add(N).ok_or(EINVAL)?;
-            let slot = extra.payload.get_mut(used..end).ok_or(EINVAL)?;
-            slot.copy_from_slice(&record(range));
-            used = end;
+            if payload.len().saturating_add(N) > self.payload_limit() {
+                return Err(EINVAL);
+            }
+            payload.extend_from_slice(&record(range), GFP_ATOMIC | __GFP_NOWARN)?;
             Ok(())
         })?;
 
-        extra.payload_used = u32::try_from(used)?;
+        let used = u32::try_from(payload.len())?;
+        // SAFETY: As above.
+        unsafe { (*extra).payload_used = used };
         Ok(())
+    }
+
+    /// Most bytes of payload that a request of its tag set has.
+    fn payload_limit(&self) -> usize {
+        let rq = self.as_ptr();
+        // SAFETY: The queue of a request and its tag set are alive, and the latter is ours.
+        unsafe { (*(*(*rq).q).tag_set).driver_data }.addr()
     }
 
     /// Calls `f` for each range of sectors that the request is about.

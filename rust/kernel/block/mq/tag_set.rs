@@ -47,7 +47,7 @@ pub struct TagSetOptions {
     pub depth: u32,
     /// How many of `depth` are kept for [`Disk::execute_in`](super::Disk::execute_in).
     pub reserved: u32,
-    /// Bytes of memory kept with each request for range records and the driver's own commands.
+    /// Most bytes of range records of a request.
     pub payload_bytes: usize,
     /// Seconds after which [`Operations::timed_out`] is asked about a request that has not ended;
     /// 0 for never.

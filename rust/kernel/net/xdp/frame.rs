@@ -66,6 +66,12 @@ impl Frame {
         self.raw().len.wrapping_add(fragments)
     }
 
+    /// Fragments behind its linear part.
+    #[inline]
+    pub fn fragments(&self) -> u16 {
+        self.shared_info().map_or(0, |info| info.nr_frags.into())
+    }
+
     /// Puts `bytes` zeros in front of the packet; false if there is no room for them.
     #[inline]
     pub fn push_zeros(&mut self, bytes: u32) -> bool {

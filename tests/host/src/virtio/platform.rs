@@ -29,6 +29,7 @@ pub use crate::{
     },
     memory::{
         AllocError,
+        ContiguousBytes,
         ContiguousPages, //
     },
 };

@@ -14,7 +14,10 @@ use virtio_host_tests::{
             Buffers,
             Chain,
             ChainError,
+            Descriptors,
+            Few,
             Parameters,
+            Single,
             Virtqueue, //
         },
     },
@@ -39,7 +42,7 @@ impl Request {
 }
 
 impl Buffers for Request {
-    fn describe<'a>(&'a self, chain: &mut Chain<'a>) -> Result<(), ChainError> {
+    fn describe<'a, D: Descriptors>(&'a self, chain: &mut Chain<'a, D>) -> Result<(), ChainError> {
         if let Some(read) = &self.read {
             chain.readable(read)?;
         }
@@ -49,9 +52,18 @@ impl Buffers for Request {
         Ok(())
     }
 
-    fn is_single(&self) -> bool {
+    fn few(&self) -> Few<'_> {
+        let single = match (&self.read, &self.write) {
+            (Some(read), None) => Single::readable(read),
+            (None, Some(write)) => Single::writable(write),
+            _ => None,
+        };
+        single.map_or(Few::Unknown, Few::One)
+    }
+
+    fn most(&self) -> u16 {
         let buffers = self.read.iter().chain(&self.write);
-        buffers.map(Buffer::segments).sum::<u32>() == 1
+        buffers.map(Buffer::segments).sum::<u32>() as u16
     }
 }
 
