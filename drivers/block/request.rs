@@ -95,8 +95,9 @@ impl Buffers for Token {
 
     #[inline]
     fn most(&self) -> u16 {
-        // Header and status, and the payload of a request that has no segments.
-        self.request.segments().max(1).saturating_add(2)
+        // Header and status, and the payload of a request that has no segments. There are no more
+        // segments than a ring has descriptors.
+        self.request.segments().max(1).wrapping_add(2)
     }
 
     #[inline(always)] // A chain that is lent to a function is kept in memory.

@@ -13,7 +13,7 @@ OVERLAY = OUT / "overlay"
 # Product, its sources, and how it is linked.
 PROGRAMS = (
     (OUT / "count.so", ("count.c",), "-fPIC -shared -fvisibility=hidden"),
-    (OVERLAY / "bench" / "load", ("load.c", "load_disk.c", "load_network.c", "load_symbols.c"), "-static -pthread"),
+    (OVERLAY / "bench" / "load", ("load.c", "load_disk.c", "load_poll.c", "load_network.c", "load_symbols.c"), "-static -pthread"),
     (OUT / "wire", ("wire.c",), "-static"),
 )
 

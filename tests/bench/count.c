@@ -52,6 +52,7 @@ static uint64_t halts_before;
 static struct event ports[EVENTS], interrupts[EVENTS];
 static struct qemu_plugin_register *rdx;
 static unsigned int windows;
+static bool is_open;			/* a window: outside of one, events are not counted */
 static FILE *out;
 
 static void give_up(const char *why)
@@ -90,7 +91,7 @@ static unsigned int slot_of(uint64_t at)
 static void happened(struct event *events, uint64_t key)
 {
 	pthread_mutex_lock(&lock);
-	for (unsigned int n = 0; n < EVENTS; n++) {
+	for (unsigned int n = 0; is_open && n < EVENTS; n++) {
 		if (events[n].key && events[n].key != key)
 			continue;
 		events[n].key = key;
@@ -98,7 +99,9 @@ static void happened(struct event *events, uint64_t key)
 		pthread_mutex_unlock(&lock);
 		return;
 	}
-	give_up("too many kinds of events");
+	if (is_open)
+		give_up("too many kinds of events");
+	pthread_mutex_unlock(&lock);
 }
 
 static void on_interrupt(unsigned int vcpu, enum qemu_plugin_discon_type type, uint64_t from, uint64_t to, void *udata)
@@ -129,6 +132,7 @@ static void on_start(unsigned int vcpu, void *udata)
 	halts_before = qemu_plugin_u64_sum(halts());
 	memset(ports, 0, sizeof(ports));
 	memset(interrupts, 0, sizeof(interrupts));
+	is_open = true;
 	pthread_mutex_unlock(&lock);
 }
 
@@ -136,6 +140,7 @@ static void on_stop(unsigned int vcpu, void *udata)
 {
 	(void)vcpu, (void)udata;
 	pthread_mutex_lock(&lock);
+	is_open = false;
 	fprintf(out, "window %u\n", windows++);
 	for (unsigned int slot = 0; slot < BLOCKS; slot++) {
 		uint64_t now = address[slot] ? qemu_plugin_u64_sum(counter(slot)) : before[slot];

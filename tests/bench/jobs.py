@@ -25,6 +25,8 @@ class Job:
     prepare: str = ""
     # One queue of each disk is polled.
     polled: bool = False
+    # Disks of our driver; the job is for the last one.
+    disks: int = 1
 
     @property
     def kind(self):
@@ -34,11 +36,11 @@ class Job:
     @property
     def machine(self):
         """What the guest has to be like."""
-        return self.cpus, self.polled
+        return self.cpus, self.polled, self.disks
 
 
-def _disk(name, title, words, cpus=1):
-    return Job(name, title, "I/O", f"/bench/load disk {{disk}} {words} {cpus}", cpus)
+def _disk(name, title, words, cpus=1, **more):
+    return Job(name, title, "I/O", f"/bench/load disk {{disk}} {words} {cpus}", cpus, **more)
 
 
 def _network(name, title, words, unit="packet", **more):
@@ -59,6 +61,7 @@ JOBS = (
     _disk("write-4k-d1", "4 KiB write, depth 1", "write 4096 1 400"),
     _disk("read-4k-d32", "4 KiB read, batches of 32", "read 4096 32 1280"),
     _disk("write-4k-d32", "4 KiB write, batches of 32", "write 4096 32 1280"),
+    _disk("read-4k-d256", "4 KiB read, batches of 256", "read 4096 256 5120"),
     _disk("read-128k-d1", "128 KiB sequential read, 32 segments", "read 131072 1 200"),
     _network("udp-22", "UDP, 22 bytes, back to back", f"udp {{host}} {SINK} 22 2000 0"),
     _network("udp-1472", "UDP, 1472 bytes, back to back", f"udp {{host}} {SINK} 1472 2000 0"),
@@ -72,5 +75,7 @@ JOBS = (
     _network("tcp-send", "TCP send", f"stream {{host}} {DRAIN} send 24", "MB"),
     _disk("read-4k-d32-q4", "4 KiB read, batches of 32, 4 queues on 4 CPUs", "read 4096 32 1280", cpus=4),
     Job("read-4k-polled", "4 KiB read, depth 1, polled for", "I/O", "/bench/load poll {disk} 400", cpus=2, polled=True),
+    _disk("read-4k-d32-q8", "4 KiB read, batches of 32, 8 queues on 8 CPUs", "read 4096 32 1280", cpus=8),
+    _disk("read-4k-d32-16", "4 KiB read, batches of 32, one of 16 disks", "read 4096 32 1280", disks=16),
     _disk("write-4k-d1-q4", "4 KiB write, depth 1, 4 queues on 4 CPUs", "write 4096 1 400", cpus=4),
 )

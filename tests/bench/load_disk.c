@@ -22,7 +22,7 @@
 #include "mark.h"
 
 #define PAGE 4096
-#define MAX_BATCH 128
+#define MAX_BATCH 256
 #define SPAN (64 << 20)		/* bytes of the disk that are used by each thread */
 
 /* The head of the ring behind an aio context, as fs/aio.c lays it out. */
@@ -121,36 +121,6 @@ static void *work(void *argument)
 	pthread_barrier_wait(&barrier);
 	syscall(SYS_io_destroy, t->context);
 	return NULL;
-}
-
-/*
- * Single reads, waited for by polling the disk's queue. The kernel looks for the request while the
- * system call lasts, so that no interrupt is needed.
- */
-int poll_job(int argc, char **argv)
-{
-	struct iovec part = { .iov_len = PAGE };
-	cpu_set_t set;
-
-	if (argc != 2)
-		return 2;
-	count = number(argv[1]);
-	file = open(argv[0], O_RDONLY | O_DIRECT);
-	part.iov_base = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-	CPU_ZERO(&set);
-	CPU_SET(0, &set);
-	if (file < 0 || part.iov_base == MAP_FAILED || mlockall(MCL_CURRENT | MCL_FUTURE) ||
-	    sched_setaffinity(0, sizeof(set), &set))
-		fail(argv[0]);
-	for (long n = -count / 4; n < count; n++) {
-		if (n == 0)
-			MARK(MARK_START);
-		if (preadv2(file, &part, 1, (n + count) * 37 * PAGE % SPAN, RWF_HIPRI) != PAGE)
-			fail("preadv2");
-	}
-	MARK(MARK_STOP);
-	printf("%ld\n", count);
-	return 0;
 }
 
 int disk_job(int argc, char **argv)

@@ -18,6 +18,9 @@ CARD_SLOT = {"c": 5, "rust": 7}
 DISK_BYTES = 512 << 20
 KEPT = build.OUT / "kernel-symbols"
 
+# Where further disks are; our driver alone has such.
+MORE_SLOTS = 9
+
 # A disk of Linux's driver on which the guest hands its kernel's symbols over.
 SCRATCH_SLOT = 8
 
@@ -44,10 +47,11 @@ class Machine:
     With `timed` it is one for measuring times: on real processors, which nothing can count on.
     """
 
-    def __init__(self, t, cpus, cards, polled=False, timed=False):
+    def __init__(self, t, cpus, cards, polled=False, disks=1, timed=False):
         self._t = t
         self._timed = timed
         self._polled = polled
+        self._more = disks - 1
         self._cpus = cpus
         self._cards = cards
         self._output = t.directory / "counts"
@@ -65,13 +69,28 @@ class Machine:
                 args=(*devices.BARE, "--smp", self._cpus, "--accel", "kvm" if self._timed else "tcg", "--start-timeout", PATIENCE,
                       "--overlay", build.OVERLAY, *(("--append", POLL_ONE) if self._polled else ())),
                 qemu=self._qemu(), seconds=PATIENCE,
-                driver=f"override:{DISK_SLOT['rust']:02x}.0,{CARD_SLOT['rust']:02x}.0"))
+                driver="override:" + ",".join(self._our_addresses())))
             self._stack.callback(stack.pop_all().close)
         self._find()
         return self
 
     def __exit__(self, *error):
         return self._stack.__exit__(*error)
+
+    def _our_addresses(self):
+        """Where the devices are that are for our drivers."""
+        yield from (f"{DISK_SLOT['rust']:02x}.0", f"{CARD_SLOT['rust']:02x}.0")
+        yield from (f"{slot:02x}.0" for slot in self._more_slots())
+
+    def _more_slots(self):
+        """Slots of our driver's further disks."""
+        return range(MORE_SLOTS, MORE_SLOTS + self._more)
+
+    def _more_disks(self):
+        """QEMU's words for these disks."""
+        for slot in self._more_slots():
+            yield from ("-blockdev", f"null-co,node-name=node-{slot},size={DISK_BYTES},read-zeroes=off")
+            yield from devices.blk(f"disk-{slot}", f"node-{slot}", addr=f"{slot:#x}")
 
     def _qemu(self):
         words = [] if self._timed else ["-plugin", f"{build.OUT}/count.so,out={self._output}"]
@@ -84,6 +103,7 @@ class Machine:
             words += devices.blk(f"{driver}-disk", node, addr=DISK_SLOT[driver], num__queues=self._cpus)
             if self._cards:
                 words += network.qemu(f"{driver}-card", number, CARD_SLOT[driver])
+        words += self._more_disks()
         if not self._known:
             words += devices.disk("scratch", self._t.disk("scratch.img", 16 << 20), addr=SCRATCH_SLOT)
         return words
@@ -95,9 +115,9 @@ class Machine:
             self._symbols = self._all_symbols()
         self.names, self._ports = {}, {}
         for driver in DRIVERS:
-            disk = g.pci(f"{driver}-disk")
-            self.names[driver] = {"disk": "/dev/" + g.sh(f"disk_of {disk}", PATIENCE)}
-            self._ports[driver, "block"] = Registers(g, f"{driver}-disk").port
+            disk = f"disk-{self._more_slots()[-1]}" if self._more and driver == "rust" else f"{driver}-disk"
+            self.names[driver] = {"disk": "/dev/" + g.sh(f"disk_of {g.pci(disk)}", PATIENCE)}
+            self._ports[driver, "block"] = Registers(g, disk).port
         for number, driver in enumerate(DRIVERS if self._cards else ()):
             nic = g.sh(f"nic_of {g.pci(f'{driver}-card')}", PATIENCE)
             g.sh(network.in_guest(nic, number), PATIENCE)

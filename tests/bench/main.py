@@ -13,7 +13,7 @@ from harness.guest import GuestError
 from rvirtio import buildroot, machine as run_machine, setup, steps
 from rvirtio.steps import Fail, IN_ROOT
 
-from . import build, network, page, report, ring, timed
+from . import build, memory, network, page, report, ring, timed
 from .jobs import JOBS
 from .machine import DRIVERS, Machine
 
@@ -36,6 +36,7 @@ def parse(argv):
     parser.add_argument("--compare", metavar="FILE", help="print our figures beside those that were saved in FILE")
     parser.add_argument("--show", metavar="FILE", help="measure nothing, report what was saved in FILE")
     parser.add_argument("--ring", action="store_true", help="only the ring alone, on the host (needs valgrind)")
+    parser.add_argument("--memory", action="store_true", help="only what devices hold of the guest's memory")
     parser.add_argument("--document", action="store_true", help="put the table into docs/performance.md, too")
     options = parser.parse_args(argv)
     if options.reps < 1:
@@ -53,12 +54,12 @@ def versions():
 
 def measure(jobs, reps, keep):
     """All jobs, those of a machine in one boot, the drivers in turn. Each result is kept as soon as it is there."""
-    for cpus, polled in sorted({job.machine for job in jobs}):
-        todo = [job for job in jobs if job.machine == (cpus, polled)]
-        t = Test(Case(f"bench-{cpus}-cpu{'-polled' if polled else ''}", None, timeout=BOOT_LIMIT))
+    for cpus, polled, disks in sorted({job.machine for job in jobs}):
+        todo = [job for job in jobs if job.machine == (cpus, polled, disks)]
+        t = Test(Case(f"bench-{cpus}-cpu-{disks}-disk{'-polled' if polled else ''}", None, timeout=BOOT_LIMIT))
         steps.say(f"bench: booting a guest with {cpus} processor{'s' if cpus > 1 else ''}")
         try:
-            with Machine(t, cpus, any(job.kind == "network" for job in todo), polled=polled) as machine:
+            with Machine(t, cpus, any(job.kind == "network" for job in todo), polled, disks) as machine:
                 for job in todo:
                     keep(job.name, _repeat(machine, job, reps))
         finally:
@@ -90,7 +91,8 @@ def write(results, also):
 def document(results):
     """Puts the tables into docs/performance.md, between its marks."""
     text = DOCUMENT.read_text(encoding="utf-8")
-    for part, lines in (("jobs", report.markdown(results)), ("ring", ring.markdown(results.get("ring", {})))):
+    for part, lines in (("jobs", report.markdown(results)), ("ring", ring.markdown(results.get("ring", {}))),
+                        ("memory", memory.markdown(results.get("memory", {})))):
         begin, end = (f"<!-- {word} of {part} -->" for word in ("begin", "end"))
         if results.get(part):
             before, _, rest = text.partition(begin)
@@ -100,15 +102,20 @@ def document(results):
 
 def run(options):
     """Everything that was asked for."""
-    jobs = [job for job in JOBS if (not options.job or job.name in options.job) and not options.ring]
+    jobs = [job for job in JOBS if (not options.job or job.name in options.job) and not (options.ring or options.memory)]
     results = {"versions": versions(), "reps": options.reps, "jobs": {}}
-    if options.ring or not options.job and ring.available():
+    if options.ring or not (options.job or options.memory) and ring.available():
         results["ring"] = ring.measure()
         write(results, options.save)
-    if not jobs:
+    if not jobs and not options.memory:
         return results
     steps.say("bench: setting up")
     setup.main(["guest"])
+    if not (options.job or options.ring):
+        results["memory"] = memory.measure(options.reps)
+        write(results, options.save)
+    if not jobs:
+        return results
     build.ensure()
     if any(job.kind == "network" for job in jobs):
         if network.available():
@@ -149,7 +156,7 @@ def main(argv):
         steps.say(f"bench: {error}")
         return 1
     lines = [*report.table(results), *timed.table(results.get("timed", {}))] if results["jobs"] else []
-    print("\n".join([*lines, *ring.table(results.get("ring", {}))]))
+    print("\n".join([*lines, *memory.table(results.get("memory", {})), *ring.table(results.get("ring", {}))]))
     if options.document:
         document(results)
     for name, result in results["jobs"].items() if options.profile else ():

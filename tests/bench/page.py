@@ -24,11 +24,11 @@ BAR, GAP = 11, 16
 COLOURS = {True: "#2e8b57", False: "#c8553d"}
 
 
-def _bar(y, kind, figure, ratio):
+def _bar(y, result, figure, ratio):
     shown = min(ratio, MOST)
-    target = LEFT + SCALE * report.TARGETS[kind, figure]
+    target = LEFT + SCALE * report.TARGETS[result["kind"], figure]
     return (f'<rect x="{LEFT}" y="{y}" width="{SCALE * shown:.1f}" height="{BAR}" '
-            f'fill="{COLOURS[report.is_met(kind, figure, ratio)]}" fill-opacity="{1 if figure == "drv" else 0.55}"/>'
+            f'fill="{COLOURS[report.is_met(result, figure)]}" fill-opacity="{1 if figure == "drv" else 0.55}"/>'
             f'<line x1="{target}" x2="{target}" y1="{y - 1}" y2="{y + BAR + 1}" stroke="#1c2430" stroke-width="2"/>'
             f'<text x="{LEFT + SCALE * shown + 6:.1f}" y="{y + BAR - 1}" class="quiet">{ratio:.2f} '
             f'{"driver" if figure == "drv" else "kernel"}</text>')
@@ -43,7 +43,7 @@ def picture(jobs):
         for figure in ("drv", "kern"):
             ratio = report.ratio(result, figure)
             if ratio is not None:
-                parts.append(_bar(y, result["kind"], figure, ratio))
+                parts.append(_bar(y, result, figure, ratio))
             y += BAR + 2
         y += GAP
     for tick in (0, 0.5, 1, 1.5):
@@ -59,7 +59,7 @@ def _row(name, result, figure, first):
         low, middle, high = (report.number(value) for value in report.spread(result[driver], figure))
         cells += [middle, f'<span class="quiet">{low} to {high}</span>' if low != high else '<span class="quiet">same</span>']
     ratio = report.ratio(result, figure)
-    mark = "" if ratio is None else "good" if report.is_met(result["kind"], figure, ratio) else "bad"
+    mark = "" if ratio is None else "good" if report.is_met(result, figure) else "bad"
     cells.append(f'<span class="{mark}">{ratio:.2f}</span>' if mark else "")
     return f'<tr id="{name}-{figure}"{" class=first" if first else ""}>' + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 

@@ -83,7 +83,7 @@ pub struct ContiguousBytes {
 }
 
 impl ContiguousBytes {
-    /// Allocates `bytes` bytes, at least 1, on an 8-byte boundary.
+    /// Allocates `bytes` bytes on an 8-byte boundary.
     ///
     /// # Errors
     ///
@@ -91,7 +91,7 @@ impl ContiguousBytes {
     pub fn new(bytes: usize) -> Result<Self, AllocError> {
         let flags = bindings::GFP_ATOMIC | bindings::__GFP_NOWARN;
         // SAFETY: Any size may be asked for, in any context.
-        let start = unsafe { bindings::kmalloc(bytes.max(1), flags) };
+        let start = unsafe { bindings::kmalloc(bytes, flags) };
         // INVARIANT: Just allocated. What the slab allocator hands out is contiguous.
         Ok(Self {
             start: NonNull::new(start.cast()).ok_or(AllocError)?,

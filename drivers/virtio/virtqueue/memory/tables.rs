@@ -136,7 +136,8 @@ impl Tables {
     fn long_table(&mut self, head: u16, most: u16) -> Option<ForChain<'_>> {
         let entries = most.min(self.limit);
         let place = self.long.get_mut(usize::from(head))?;
-        let block = ContiguousBytes::new(usize::from(entries) * DESC_BYTES).ok()?;
+        let bytes = usize::from(entries).wrapping_mul(DESC_BYTES);
+        let block = ContiguousBytes::new(bytes).ok()?;
         let block = place.insert(block);
         // INVARIANT: The block has as many descriptors, and is borrowed with all tables. It is kept until
         // the chain is not with the device any more.
@@ -222,7 +223,9 @@ impl TableAddress {
     /// The first `count` descriptors of the table, as the ring's descriptor names them.
     #[inline]
     pub(in crate::virtio::virtqueue) fn range(self, count: NonZero<u16>) -> PhysRange {
+        // CAST: 16.
+        let bytes = u32::from(count.get()).wrapping_mul(DESC_BYTES as u32);
         // SAFETY: By the type invariant the table is contiguous memory, and `count` is at least 1.
-        unsafe { PhysRange::new(self.0, u32::from(count.get()) * DESC_BYTES as u32) }
+        unsafe { PhysRange::new(self.0, bytes) }
     }
 }
