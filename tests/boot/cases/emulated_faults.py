@@ -5,12 +5,12 @@ A card that never interrupts for what it has sent: the receive poll cleans up in
 long as frames come in. A card that claims more buffers for a frame than it has used: each such frame is counted and
 dropped, and the next ones arrive. Likewise frames whose header asks for a checksum or segments that cannot be, beside
 two cards, with mergeable and with long buffers, that hand in datagrams of UDP uncut: each arrives as one packet, at a socket
-or, cut into as many fragments as its header asks for, behind a router; those of no size are counted and dropped. A card
-and a disk that interrupt each time they are notified, before there is anything: everything works, and the kernel counts
+or, cut into as many fragments as its header asks for, behind a router; those of no size are counted and dropped. A card that
+refuses commands, or gives them back without an answer: that stands in the log, and VLANs come and go. A card and a disk that interrupt each time they are notified, before there is anything: everything works, and the kernel counts
 such interrupts as unhandled. A card that never answers a command: that costs a wait and a line of the log once,
 commands fail, frames go on, and the driver can be taken off and bound again.
 
-Rows: T31 T67 N10 N36 N41 N51 N52 N65 N66 N94 H13 H14 H22 H23
+Rows: T31 T67 N10 N36 N41 N51 N52 N59 N65 N66 N94 H13 H14 H22 H23
 """
 
 import contextlib
@@ -32,8 +32,10 @@ UNCUT = {"merged": (), "long": ("--features", "-mrg-rxbuf")}
 VARIANTS = {
     "interrupt-lost": {"fault": f"interrupt-lost:queue={TRANSMIT}", "after": "sent"},
     "interrupt-spurious": {"fault": "interrupt-spurious", "after": "spurious"},
-    "num-buffers": {"fault": f"num-buffers:queue={RECEIVE}:after=10:count={LIES}", "after": "received"},
-    "checksum": {"fault": f"checksum:queue={RECEIVE}:after=10:count={LIES}", "after": "mislabelled"},
+    "num-buffers": {"fault": f"num-buffers:queue={RECEIVE}:after=10:count={LIES}", "after": "received",
+                    "more": ("--fault", f"answer-unwritten:queue={CONTROL}")},
+    "checksum": {"fault": f"checksum:queue={RECEIVE}:after=10:count={LIES}", "after": "mislabelled",
+                 "more": ("--fault", f"answer:queue={CONTROL}")},
     "segments": {"fault": f"segments:queue={RECEIVE}:after=10:count={LIES}", "after": "uncut"},
     "silence": {"fault": f"silence:queue={CONTROL}", "after": "unanswered"},
 }
@@ -63,6 +65,15 @@ def received(t, g, nic, counter="rx_length_errors"):
 def mislabelled(t, g, nic):
     """The same, counted as another kind of error."""
     received(t, g, nic, "rx_frame_errors")
+
+
+def refused(t, g, nic):
+    """Every command of the card is: a VLAN comes and goes, and the log has that the card did not want it."""
+    # All lines, however many.
+    g.sh(f"sysctl -qw net.core.message_cost=0; modprobe 8021q; ip link add link {nic} name tagged type vlan id 7 && "
+         "ip link set tagged up && ip link del tagged")
+    for what in ("VLAN_ADD", "VLAN_DEL"):
+        t.check(f"refuses command {what}" in g.sh("dmesg"), f"no line about {what}, which was refused")
 
 
 def unanswered(t, g, nic):
@@ -140,17 +151,18 @@ def lied(t, g, nic, peer, check):
     exercise.card(t, g, nic, peer, 1 << 20)
 
 
-def run(t, fault, after):
+def run(t, fault, after, more=()):
     """One boot with one fault."""
     if after in ("spurious", "uncut"):
         {"spurious": spurious, "uncut": uncut}[after](t, fault)
         return
-    with Peer() as peer, Emulator(t, "net", "--fault", fault) as device:
+    with Peer() as peer, Emulator(t, "net", "--fault", fault, *more) as device:
         qemu = [*Emulator.memory(), *device.qemu("nic", addr="3"), *device.user_net()]
         with t.boot(args=devices.BARE, qemu=qemu, driver="rust") as g:
             nic = g.sh(f"nic_of {g.pci('nic')}")
             if after in ("received", "mislabelled"):
                 lied(t, g, nic, peer, {"received": received, "mislabelled": mislabelled}[after])
+                refused(t, g, nic)
                 return
             g.sh(f"user_net_up {nic}; ping -c 2 -i 0.2 -W 5 10.0.2.2")
             {"sent": sent, "unanswered": unanswered}[after](t, g, nic)
