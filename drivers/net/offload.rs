@@ -74,6 +74,7 @@ pub(crate) struct InterfaceFeatures {
 impl InterfaceFeatures {
     /// What follows from the features that were agreed upon with the device.
     pub(crate) fn new(agreed: Features, choice: Choice) -> Self {
+        // A packet in pieces needs no checksum by the device: the stack fills it in there, too.
         let mut on = FEATURE_SG | FEATURE_HIGHDMA | FEATURE_RXCSUM;
         let mut toggles = FEATURE_SG;
         if agreed.contains(F_CTRL_VLAN) {

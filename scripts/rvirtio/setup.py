@@ -6,7 +6,7 @@ import pathlib
 import shutil
 import subprocess
 
-from . import buildroot, checks, chosen, deb, emulated, guest, kernels, modules, rootfs
+from . import buildroot, checks, chosen, deb, emulated, guest, kernels, modules, rootfs, selftests
 from .steps import Fail
 
 
@@ -56,6 +56,7 @@ _TARGETS = {
     "deb": _deb,
     "bootable": lambda _: rootfs.bootable_tree(),
     "emulator": lambda _: emulated.build(),
+    "selftests": lambda _: selftests.ensure(),
     "clippy": lambda _: checks.clippy(),
     "fmt": lambda _: checks.fmt(),
     "fmt-check": lambda _: checks.fmt_check(),

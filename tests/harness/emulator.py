@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -108,6 +109,8 @@ class Emulator:
             line = [*words, "--socket", self._socket(name)]
             if words[0] == "net" and "--backend" not in words:
                 line += ["--backend", f"dgram:{self._wire(name)}"]
+            elif line[-4:-2] == ["--backend", "vnet"]:
+                line[-3] = f"vnet:{self._wire(name)}"
             lines.append(" ".join(f'"{word}"' for word in line) + "\n")
         config.write_text("".join(lines))
         command = [*self._enter, ROOT / "scripts" / "in-root", program(self._test), "--config", config]
@@ -133,6 +136,14 @@ class Emulator:
                 "-netdev", f"user,id=user{number}{more}",
                 "-netdev", f"hubport,id=hub{number}a,hubid={number},netdev=wire{number}",
                 "-netdev", f"hubport,id=hub{number}b,hubid={number},netdev=user{number}"]
+
+    def packets(self, name=None):
+        """The other end of the wire of a card whose words end in "--backend", "vnet": a socket for packets, each behind its
+        header of 10 bytes."""
+        end = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        end.bind(f"{self._wire(name)}.peer")
+        end.connect(str(self._wire(name)))
+        return end
 
     @property
     def broken(self):

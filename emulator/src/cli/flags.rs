@@ -175,7 +175,7 @@ pub const FLAGS: &[Flag] = &[
         value: Some("WIRE"),
         kind: Some("net"),
         alone: false,
-        help: "null, loopback, dgram:PATH, tap:NAME, pcap:FILE or pcap-fast:FILE",
+        help: "null, loopback, dgram:PATH, vnet:PATH, tap:NAME, pcap:FILE or pcap-fast:FILE",
         set: |low, text| {
             low.backend = Some(text);
             Ok(())
@@ -322,6 +322,10 @@ const WIRES: &[(&str, &str)] = &[
     (
         "dgram:PATH",
         "a peer: one end of the pair of unix sockets PATH, PATH.peer",
+    ),
+    (
+        "vnet:PATH",
+        "likewise, a peer that takes and sends packets with their headers",
     ),
     (
         "tap:NAME",

@@ -58,7 +58,7 @@ pub enum Storage {
 pub enum Wire {
     Null,
     Loopback,
-    Datagram(PathBuf),
+    Datagram { path: PathBuf, headers: bool },
     Tap(String),
     Capture(PathBuf, Pace),
 }
@@ -197,11 +197,18 @@ fn card(low: Low) -> Result<Kind, String> {
     {
         None if low.backend.as_deref() == Some("null") => Wire::Null,
         None if low.backend.as_deref() == Some("loopback") => Wire::Loopback,
-        Some(("dgram", path)) if !path.is_empty() => Wire::Datagram(path.into()),
+        Some((kind @ ("dgram" | "vnet"), path)) if !path.is_empty() => Wire::Datagram {
+            path: path.into(),
+            headers: kind == "vnet",
+        },
         Some(("tap", name)) if !name.is_empty() => Wire::Tap(name.into()),
         Some(("pcap", path)) if !path.is_empty() => Wire::Capture(path.into(), Pace::Captured),
         Some(("pcap-fast", path)) if !path.is_empty() => Wire::Capture(path.into(), Pace::Fast),
-        _ => return Err("--backend is null, loopback, dgram:, tap:, pcap: or pcap-fast:".into()),
+        _ => {
+            return Err(
+                "--backend is null, loopback, dgram:, vnet:, tap:, pcap: or pcap-fast:".into(),
+            )
+        }
     };
     let mac = match &low.mac {
         Some(text) => {
@@ -337,7 +344,20 @@ mod tests {
         let wires = [
             ("null", Wire::Null),
             ("loopback", Wire::Loopback),
-            ("dgram:a:b", Wire::Datagram("a:b".into())),
+            (
+                "dgram:a:b",
+                Wire::Datagram {
+                    path: "a:b".into(),
+                    headers: false,
+                },
+            ),
+            (
+                "vnet:a",
+                Wire::Datagram {
+                    path: "a".into(),
+                    headers: true,
+                },
+            ),
             ("tap:vm0", Wire::Tap("vm0".into())),
             ("pcap:a", Wire::Capture("a".into(), Pace::Captured)),
             ("pcap-fast:a:b", Wire::Capture("a:b".into(), Pace::Fast)),

@@ -254,7 +254,10 @@ fn connect(wire: &Wire) -> Result<Backend, String> {
     let (name, backend) = match wire {
         Wire::Null => return Ok(Backend::Null),
         Wire::Loopback => return Ok(Backend::Loopback),
-        Wire::Datagram(path) => (path.display(), Datagram::meet(path).map(Backend::Datagram)),
+        Wire::Datagram { path, headers } => (
+            path.display(),
+            Datagram::meet(path, *headers).map(Backend::Datagram),
+        ),
         Wire::Capture(path, pace) => (
             path.display(),
             Capture::open(path, *pace).map(Backend::Capture),

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::virtio::net::{
     Header,
+    GSO_NONE,
     HDR_F_NEEDS_CSUM, //
 };
 
@@ -154,7 +155,12 @@ impl Faults {
                     header.flags = HDR_F_NEEDS_CSUM;
                     header.csum_start = word;
                 }
-                Kind::Segments => (header.gso_type, header.gso_size) = (GSO_TCPV4, word),
+                Kind::Segments => {
+                    if header.gso_type == GSO_NONE {
+                        header.gso_type = GSO_TCPV4;
+                    }
+                    header.gso_size = word;
+                }
                 Kind::SegmentKind => (header.gso_type, header.gso_size) = (byte, 1000),
                 Kind::HeaderLen => header.hdr_len = word,
                 Kind::HeaderFlips => {

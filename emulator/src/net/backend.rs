@@ -38,7 +38,8 @@ impl Backend {
     /// Whether packets that are not complete can come from it.
     pub(super) fn has_incomplete_packets(&self) -> bool {
         match self {
-            Self::Null | Self::Datagram(_) | Self::Capture(_) => false,
+            Self::Null | Self::Capture(_) => false,
+            Self::Datagram(datagram) => datagram.has_headers(),
             Self::Loopback | Self::Tap(_) => true,
         }
     }
@@ -49,7 +50,7 @@ impl Backend {
             Self::Null | Self::Capture(_) => None,
             Self::Loopback => Some(packet),
             Self::Datagram(datagram) => {
-                datagram.send(&packet.into_frames());
+                datagram.send(packet);
                 None
             }
             Self::Tap(tap) => {

@@ -24,7 +24,9 @@ use crate::virtio::{
         F_GUEST_CSUM,
         GSO_NONE,
         HDR_F_DATA_VALID,
-        HDR_F_NEEDS_CSUM, //
+        HDR_F_NEEDS_CSUM,
+        HEADER_BYTES,
+        MERGEABLE_HEADER_BYTES, //
     },
 };
 
@@ -77,6 +79,21 @@ impl Packet {
             header.hdr_len = headers_to_repeat(&header, &frame)?;
         }
         Some(Self { header, frame })
+    }
+
+    /// A packet as a peer that knows of headers sends it: the header of 10 bytes, and the frame.
+    ///
+    /// None if that cannot be.
+    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+        let (header, frame) = bytes.split_at_checked(HEADER_BYTES)?;
+        let mut wire = [0; MERGEABLE_HEADER_BYTES];
+        wire[..HEADER_BYTES].copy_from_slice(header);
+        Self::new(&Header::decode(&wire), frame.to_vec())
+    }
+
+    /// The same for such a peer.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        [&self.header.encode()[..HEADER_BYTES], &self.frame].concat()
     }
 
     /// The kinds of segmentation that a driver must have accepted to send it.

@@ -367,9 +367,13 @@ fn frames_are_lost_while_there_is_no_driver() {
 #[test]
 fn two_devices_meet_at_a_path() {
     let path = scratch_path("wire");
-    let benches =
-        [(); 2].map(|()| Bench::new(Backend::Datagram(Datagram::meet(&path).unwrap()), ALL));
-    assert!(Datagram::meet(&path).is_err());
+    let benches = [(); 2].map(|()| {
+        Bench::new(
+            Backend::Datagram(Datagram::meet(&path, false).unwrap()),
+            ALL,
+        )
+    });
+    assert!(Datagram::meet(&path, false).is_err());
     thread::scope(|scope| {
         for bench in &benches {
             scope.spawn(|| bench.net.attend().unwrap());

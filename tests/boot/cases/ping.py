@@ -54,7 +54,22 @@ def ping(t, g, wire, name, mtu, features):
     t.check(not wire.bad, f"{name}: the wire saw {wire.bad[:1]}")
     for size in sizes:
         t.equal(wire.echoes.count(size), 2, f"{name}: pings of {size} bytes that went out in one frame")
+    if registers.has(NET["MRG_RXBUF"]):
+        buffers(t, g, nic, name, mtu)
     g.sh(f"ip link set {nic} down && ip addr flush dev {nic}")
+
+
+def buffers(t, g, nic, name, mtu):
+    """Buffers have grown where packets are long, and get smaller when those are short."""
+    def size():
+        return int(g.sh(f"cat /sys/class/net/{nic}/queues/rx-0/virtio_net/mergeable_rx_buffer_size"))
+
+    def after(length):
+        g.sh(f"ping -q -c 300 -i 0.002 -W 5 -s {length} 10.9.0.1", 60)
+        return size()
+
+    grown, small = after(min(mtu - 28, 3900)), after(18)
+    t.check(64 <= small <= grown <= 4096 and (mtu <= 1500 or small < grown), f"{name}: buffers of {grown} bytes, and {small} later")
 
 
 def giant(t, g, wire, name):

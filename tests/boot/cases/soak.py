@@ -17,13 +17,13 @@ from harness.namespace import Namespace
 
 LONG = bool(os.environ.get("RVIRTIO_LONG"))
 # Of the guest's time; at first to fill the caches of its kernel.
-WARM_UP, SECONDS = 4, 600 if LONG else 20
+WARM_UP, SECONDS = 4, 600 if LONG else 10
 TIMEOUT = 4 * SECONDS + 400
 CPUS, FLOWS = 4, 64
 # While something is changed.
-FEW, CHANGE_SECONDS = 16, 12
+FEW, CHANGE_SECONDS = 16, 8
 HOST, PORT = "10.9.0.1", 5000
-# What the processors' caches of free memory differ by from one time to the next is below that; the packets are some 100 MB.
+# What the processors' caches of free memory differ by from one time to the next is below that; the packets are many MB.
 LIMIT_KB = 2048
 LENGTHS = "1 1400 1473 9000 40000"
 

@@ -7,14 +7,16 @@ may have fragments, and more than there are: each is dropped, and later ones are
 redirected to it goes by the stack's own queue from then on.
 
 A card of QEMU sends late: what is sent back or redirected to it while its queue is full is dropped and counted, what was in the
-queue goes out in its order, and none of it costs memory.
+queue goes out in its order, and none of it costs memory. So also on a card of the emulator that is slow in the queues that XDP
+has for itself there, one for each CPU: they fill up, and what the stack sends meanwhile goes out at once.
 
 Rows: N82 N83 N84 N90 H25 H35
 """
 
 import contextlib
+import time
 
-from harness import devices, exercise, leaks, power, xdp
+from harness import datagrams, devices, exercise, leaks, power, xdp
 from harness.emulator import Emulator, events
 from harness.peer import Peer
 from harness.registers import DRIVER_OK, STATUS
@@ -27,6 +29,9 @@ LIES = 20
 BETWEEN = 10
 # A ring has 256 entries; QEMU sends what is in it when nothing was sent for so many nanoseconds.
 RING, FLOOD, LATE = 256, 600, 2_000_000_000
+# The queues of XDP on a card with four pairs for two CPUs; how long the device has each of their frames, in milliseconds.
+LANES, SLOW = (5, 7), 15
+DATAGRAMS = 20
 # Each VLAN takes two commands; the queue of commands is behind four pairs.
 COMMANDS, CONTROL = 40, 8
 
@@ -42,20 +47,22 @@ def run(t):
               "liar": ("net", "--backend", "loopback", "--mtu", 9000, "--fault", lie, "--fault", more,
                        "--trace", traces["liar"]),
               "fewer": ("net", "--queues", 4, "--fault", f"used-id:queue={CONTROL}:after={COMMANDS}:count=1",
-                        "--fault", f"answer:after={COMMANDS + 1}:count=1")}
+                        "--fault", f"answer:after={COMMANDS + 1}:count=1"),
+              "deep": ("net", "--queues", 4, *(word for lane in LANES for word in ("--fault", f"stall:queue={lane}:value={SLOW}")),
+                       "--backend", "vnet")}
     with contextlib.ExitStack() as stack:
         peer = stack.enter_context(Peer())
         device = stack.enter_context(Emulator.several(t, served))
         wires = {name: stack.enter_context(Wire()) for name in ("source", "late")}
         qemu = [*Emulator.memory(), *device.qemu("nic"), *device.user_net("nic"), *device.qemu("liar"), *device.qemu("fewer"),
-                *device.user_net("fewer")]
+                *device.user_net("fewer"), *device.qemu("deep")]
         qemu += wires["source"].netdev("source-net") + devices.net("source", "source-net")
         qemu += wires["late"].netdev("late-net") + devices.net("late", "late-net", tx="timer", **{"x__txtimer": LATE})
         g = stack.enter_context(t.boot(args=(*devices.BARE, "--smp", "2"), qemu=qemu))
         nic = g.sh(f"nic_of {g.pci('nic')}")
         source, late = (xdp.Card(g, name, wire) for name, wire in wires.items())
-        xdp.install(t, g, g.sh(f"cat /sys/class/net/{late.nic}/ifindex"))
-        full(t, g, source, late)
+        with device.packets("deep") as end:
+            full(t, g, source, late, xdp.Card(g, "deep", datagrams.PacketWire(end)))
         recovered(t, g, nic, peer)
         liar = g.sh(f"nic_of {g.pci('liar')}")
         lied_to(t, g, liar)
@@ -69,27 +76,71 @@ def run(t):
     t.equal(len(ready), 2, "times that the driver of a card that sleeps was ready")
 
 
-def full(t, g, source, late):
-    """More frames than the queue has room for, sent back by the card itself and redirected to it by another one."""
-    for card in (source, late):
+def full(t, g, source, late, deep):
+    """More frames than a queue has room for, sent back by a card itself and redirected to it by another one."""
+    for card in (source, late, deep):
         g.sh(f"echo 1 >/proc/sys/net/ipv6/conf/{card.nic}/disable_ipv6; ip link set {card.nic} up")
+    g.sh(f"ip addr add 10.9.6.2/24 dev {deep.nic}; ip neigh add 10.9.6.1 lladdr 52:54:00:00:00:99 dev {deep.nic}")
+    away_to(t, g, source, deep)
     late.load("echo")
-    leaks.check(t, g, lambda: flooded(t, late, late, "echo"), FLOOD, f"{FLOOD} frames sent back", 0)
-    source.load("away")
+    deep.load("echo")
+    leaks.check(t, g, lambda: floods(t, source, late, deep), FLOOD, f"{FLOOD} frames, again and again", 0)
+    own_queues(t, g, deep)
+    away_to(t, g, source, late)
     flooded(t, source, late, "away")
     some = late.send([300] * 100)
     xdp.same(t, xdp.arrived(late.wire, len(some), 60), [xdp.swapped(frame) for frame in some], "frames sent back when there is room again")
-    for card in (source, late):
+    for card in (source, late, deep):
         xdp.unload(g, card.nic)
+    g.sh(f"ip link set {deep.nic} down")
 
 
-def flooded(t, card, target, program):
-    """Sends the frames to the card, and sees what the target makes of them."""
+def away_to(t, g, source, target):
+    """What comes by the source is redirected to the target from now on."""
+    xdp.install(t, g, g.sh(f"cat /sys/class/net/{target.nic}/ifindex"))
+    source.load("away")
+
+
+def floods(t, source, late, deep):
+    """The queue that the card has for everything is full, and then those that XDP has for itself."""
+    flooded(t, late, late, "echo")
+    # The card hands in the next ones by the pair that this one is sent back by, in whose queues they keep their order.
+    deep.send([60])
+    t.equal(len(xdp.arrived(deep.wire, 1)), 1, "first frame that is sent back")
+    flooded(t, deep, deep, "echo", sends_meanwhile)
+    flooded(t, source, deep, "away", sends_meanwhile)
+
+
+def own_queues(t, g, deep):
+    """What was counted where XDP has a queue for each CPU beside the stack's."""
+    used, dropped = per_queue(g, deep.nic, "xdp_tx"), per_queue(g, deep.nic, "xdp_tx_drops")
+    t.equal((used[:2], dropped[:2]), ([0, 0], [0, 0]), "frames of XDP that were sent, and dropped, on the stack's queues")
+    t.equal([sum(used), sum(dropped)], deep.counts("tx", ("xdp_tx", "xdp_tx_drops")), "sums of all queues, and totals")
+    t.equal(g.sh(f"cat /sys/class/net/{deep.nic}/statistics/tx_dropped"), "0", "packets of the stack that were dropped")
+
+
+def sends_meanwhile(t, card):
+    """Datagrams of the stack go out while a queue of XDP has frames still."""
+    card.g.sh(f"bash -c 'for _ in $(seq {DATAGRAMS}); do echo test >/dev/udp/10.9.6.1/9; sleep 0.02; done'")
+    end = time.monotonic() + 20
+    while True:
+        frames = list(card.wire.frames.queue)
+        held = RING - sum(frame[12:14] == xdp.KIND for frame in frames)
+        if sum(frame[12:14] == b"\x08\0" for frame in frames) >= DATAGRAMS:
+            break
+        t.check(time.monotonic() < end, "what the stack sends does not go out")
+        time.sleep(0.01)
+    t.check(held > 0, "what the stack sends went out after what was in the queue of XDP")
+
+
+def flooded(t, card, target, program, meanwhile=lambda t, card: None):
+    """Sends the frames to the card, and sees what the target makes of them; `meanwhile`: before they have gone out."""
     names = ("xdp_tx", "xdp_tx_drops")
     received, before = card.counts()[0], target.counts("tx", names)
     frames = card.send([100 + number % 700 for number in range(FLOOD)])
     card.g.wait(f"[ $(ethtool -S {card.nic} | awk '/ rx_xdp_packets:/ {{ print $2 }}') -ge {received + FLOOD} ]", 60,
                 f"{card.name}: all frames are seen by the program")
+    meanwhile(t, target)
     sent, dropped = (now - then for now, then in zip(target.counts("tx", names), before))
     t.equal(sent, FLOOD, f"{program}: frames that were to be sent")
     # Some room comes back if the host is so slow that the card sends in between.
@@ -119,17 +170,19 @@ def fewer(t, g, source, nic):
     g.sh(f"ethtool -L {nic} combined 2; ping -c 2 -i 0.2 -W 5 -I {nic} 10.0.2.2; user_net_down {nic}")
 
 
+def per_queue(g, nic, name):
+    """A counter of each transmit queue."""
+    return [int(line) for line in g.sh(f"ethtool -S {nic} | sed -n 's/^ *tx[0-9][0-9]*_{name}: //p'").split()]
+
+
 def redirected(t, g, source, nic, on_queues):
     """Frames leave by the card, on such queues; their numbers are checked."""
-    def counted(name):
-        return [int(line) for line in g.sh(f"ethtool -S {nic} | sed -n 's/^ *tx[0-9][0-9]*_{name}: //p'").split()]
-
-    count, before = 50, counted("xdp_tx")
+    count, before = 50, per_queue(g, nic, "xdp_tx")
     source.send([200] * count)
     g.wait(f"[ $(ethtool -S {nic} | awk '/ tx[0-9]+_xdp_tx:/ {{ n += $2 }} END {{ print n }}') -ge {sum(before) + count} ]", 20, "frames leave by the card")
-    carried = [now - then for now, then in zip(counted("xdp_tx"), before)]
+    carried = [now - then for now, then in zip(per_queue(g, nic, "xdp_tx"), before)]
     t.check(sum(carried) == count and on_queues(carried), f"frames redirected to each queue: {carried}")
-    t.equal(sum(counted("xdp_tx_drops")), 0, "frames redirected that were dropped")
+    t.equal(sum(per_queue(g, nic, "xdp_tx_drops")), 0, "frames redirected that were dropped")
 
 
 def readies(path):

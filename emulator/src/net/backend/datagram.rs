@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Frames as datagrams, complete and without a header: QEMU's `-netdev dgram` or another emulator.
+//! Frames as datagrams: complete and without a header, as QEMU's `-netdev dgram` has them, or packets with their
+//! headers, for another emulator or a program that knows of those.
 
 use std::{
     fs, io,
@@ -17,9 +18,13 @@ use std::{
     time::Duration,
 };
 
-use crate::net::{
-    Net,
-    MAX_FRAME, //
+use crate::{
+    net::{
+        packet::Packet,
+        Net,
+        MAX_FRAME, //
+    },
+    virtio::net::HEADER_BYTES,
 };
 
 /// A unix datagram socket, one of a pair of names: `PATH` and `PATH.peer`.
@@ -27,16 +32,19 @@ pub struct Datagram {
     socket: UnixDatagram,
     own: PathBuf,
     peer: PathBuf,
+    /// Each frame goes behind its header.
+    headers: bool,
     stopped: AtomicBool,
 }
 
 impl Datagram {
-    /// Takes the first of the two names that is free; the peer has, or will have, the other one.
+    /// Takes the first of the two names that is free; the peer has, or will have, the other one, and the same idea
+    /// of `headers`.
     ///
     /// # Errors
     ///
     /// When neither name can be had.
-    pub fn meet(path: &Path) -> io::Result<Self> {
+    pub fn meet(path: &Path, headers: bool) -> io::Result<Self> {
         let mut second = path.as_os_str().to_owned();
         second.push(".peer");
         let (mut own, mut peer) = (path.to_owned(), PathBuf::from(second));
@@ -55,14 +63,25 @@ impl Datagram {
             socket,
             own,
             peer,
+            headers,
             stopped: AtomicBool::new(false),
         })
     }
 
-    /// Sends frames, up to the first that the peer does not take: whoever waits for the first frames of
-    /// a packet has no use for the last ones.
-    pub(super) fn send(&self, frames: &[Vec<u8>]) {
-        for frame in frames {
+    /// Whether packets keep their headers.
+    pub(super) fn has_headers(&self) -> bool {
+        self.headers
+    }
+
+    /// Sends a packet: its frames up to the first that the peer does not take, as whoever waits for the first frames
+    /// of a packet has no use for the last ones.
+    pub(super) fn send(&self, packet: Packet) {
+        let frames = if self.headers {
+            vec![packet.encode()]
+        } else {
+            packet.into_frames()
+        };
+        for frame in &frames {
             if self.socket.send_to(frame, &self.peer).is_err() {
                 // While there is no peer its frames are lost, as on a wire.
                 return;
@@ -72,12 +91,16 @@ impl Datagram {
 
     /// Delivers what the peer sends, until [`Datagram::stop`].
     pub(super) fn receive(&self, net: &Net) {
-        let mut buffer = vec![0; MAX_FRAME + 1];
+        let mut buffer = vec![0; HEADER_BYTES + MAX_FRAME + 1];
         while let Ok(len) = self.socket.recv(&mut buffer) {
             if self.stopped.load(Ordering::Acquire) {
                 return;
             }
-            net.deliver(buffer[..len].to_vec());
+            if self.headers {
+                net.deliver_in_time(Packet::decode(&buffer[..len]));
+            } else {
+                net.deliver(buffer[..len].to_vec());
+            }
         }
     }
 

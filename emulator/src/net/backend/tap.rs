@@ -28,10 +28,8 @@ use crate::{
     virtio::{
         features::Features,
         net::{
-            Header,
             F_GUEST_CSUM,
-            HEADER_BYTES,
-            MERGEABLE_HEADER_BYTES, //
+            HEADER_BYTES, //
         },
     },
 };
@@ -76,23 +74,15 @@ impl Tap {
 
     /// Sends a packet as it is.
     pub(super) fn send(&self, packet: &Packet) {
-        let header = packet.header.encode();
         // While the interface is down frames are lost, as on a wire.
-        let _ = self
-            .0
-            .send(&[&header[..HEADER_BYTES], &packet.frame].concat());
+        let _ = self.0.send(&packet.encode());
     }
 
     /// Delivers what the host sends, until [`Tap::stop`]. The host waits while the driver has no room.
     pub(super) fn receive(&self, net: &Net) -> io::Result<()> {
         let mut buffer = vec![0; HEADER_BYTES + MAX_FRAME + 1];
         while let Some(len) = self.0.receive(&mut buffer)? {
-            let mut wire = [0; MERGEABLE_HEADER_BYTES];
-            let Some((header, frame)) = buffer[..len].split_at_checked(HEADER_BYTES) else {
-                continue;
-            };
-            wire[..HEADER_BYTES].copy_from_slice(header);
-            net.deliver_in_time(Packet::new(&Header::decode(&wire), frame.to_vec()));
+            net.deliver_in_time(Packet::decode(&buffer[..len]));
         }
         Ok(())
     }

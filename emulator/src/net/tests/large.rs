@@ -301,7 +301,10 @@ fn a_packet_larger_than_all_buffers_of_the_ring_is_lost() {
 #[test]
 fn a_peer_without_headers_gets_complete_segments() {
     let path = scratch_path("cut");
-    let bench = Bench::new(Backend::Datagram(Datagram::meet(&path).unwrap()), ALL);
+    let bench = Bench::new(
+        Backend::Datagram(Datagram::meet(&path, false).unwrap()),
+        ALL,
+    );
     let mut peer = path.clone().into_os_string();
     peer.push(".peer");
     let socket = std::os::unix::net::UnixDatagram::bind(&peer).unwrap();
@@ -312,5 +315,44 @@ fn a_peer_without_headers_gets_complete_segments() {
         let len = socket.recv(&mut bytes).unwrap();
         assert_eq!(bytes[..len], wanted);
     }
+    std::fs::remove_file(peer).unwrap();
+}
+
+#[test]
+fn a_peer_with_headers_gets_packets_whole_and_sends_such() {
+    let path = scratch_path("whole");
+    let bench = Bench::new(Backend::Datagram(Datagram::meet(&path, true).unwrap()), ALL);
+    let mut peer = path.clone().into_os_string();
+    peer.push(".peer");
+    let socket = std::os::unix::net::UnixDatagram::bind(&peer).unwrap();
+    let (header, frame) = udp(false, 12000, 1480);
+    bench.send(&header.encode(), &frame);
+    let mut bytes = vec![0; 20000];
+    let len = socket.recv(&mut bytes).unwrap();
+    assert_eq!(bytes[10..len], frame);
+    // The device knows what the headers are.
+    let hdr_len = header.csum_start + 8;
+    let whole = Header { hdr_len, ..header };
+    assert_eq!(bytes[..10], whole.encode()[..10]);
+
+    bench.chain(RECEIVE, 0, &[(BIG, 0x4000, true)]);
+    thread::scope(|scope| {
+        scope.spawn(|| bench.net.attend().unwrap());
+        // One that cannot be, of which nothing arrives: no header says where its segments end.
+        socket
+            .send_to(&[&[0, 3], &bytes[2..len]].concat(), &path)
+            .unwrap();
+        socket.send_to(&bytes[..len], &path).unwrap();
+        let start = Instant::now();
+        while bench.received() == 0 {
+            assert!(start.elapsed() < Duration::from_secs(10));
+            bench.device.run(RECEIVE);
+            thread::yield_now();
+        }
+        bench.net.stop();
+    });
+    assert_eq!(bench.ram.get(BIG, 10), bytes[..10]);
+    assert_eq!(bench.ram.get(BIG + 12, frame.len()), frame);
+    assert!(bench.net.summary().contains("1 malformed"));
     std::fs::remove_file(peer).unwrap();
 }
