@@ -117,12 +117,16 @@ impl<I: Iterator<Item = (u64, u32)>> JoinRanges<I> {
     #[inline]
     pub unsafe fn new(max: u32, first: (u64, u32), pieces: I) -> Self {
         // INVARIANT: The caller guarantees it of the pieces.
-        Self {
+        let mut new = Self {
             pieces,
             start: first.0,
             len: first.1.into(),
             max: if max == 0 { 1 } else { max },
+        };
+        if new.len == 0 {
+            (new.start, new.len) = new.piece();
         }
+        new
     }
 
     /// The next piece that is not empty; nothing at the end.
@@ -138,38 +142,50 @@ impl<I: Iterator<Item = (u64, u32)>> JoinRanges<I> {
     }
 }
 
+impl<I> JoinRanges<I> {
+    /// The longest range of what has come; `None` if nothing is left.
+    #[inline(always)] // It would be kept in memory otherwise.
+    fn longest(&mut self) -> Option<PhysRange> {
+        let (start, len) = (self.start, self.max);
+        if self.len == 0 {
+            return None;
+        }
+        // INVARIANT: A part of memory that has come. There is more than that of it.
+        self.start = start.wrapping_add(len.into());
+        self.len = self.len.wrapping_sub(len.into());
+        // SAFETY: At least one byte, and contiguous by the type invariant.
+        Some(unsafe { PhysRange::new(start, len) })
+    }
+}
+
 impl<I: Iterator<Item = (u64, u32)>> Iterator for JoinRanges<I> {
     type Item = PhysRange;
 
     #[inline(always)] // For each piece; there are few callers.
     fn next(&mut self) -> Option<PhysRange> {
-        let (mut start, mut len) = (self.start, self.len);
+        let (start, mut len) = (self.start, self.len);
         let max = u64::from(self.max);
-        // Nothing here overflows but addresses, if whoever made the pieces is wrong.
-        let len = loop {
-            if len > max {
-                // INVARIANT: A part of memory that has come.
-                self.start = start.wrapping_add(max);
-                self.len = len.wrapping_sub(max);
-                break self.max;
-            }
-            // In one place alone, so that the compiler takes it in line.
+        // Nothing here overflows but addresses, if whoever made the pieces is wrong. None and too much at
+        // once: this is run for each piece.
+        if len.wrapping_sub(1) >= max {
+            return self.longest();
+        }
+        loop {
             let (addr, more) = self.piece();
-            if more != 0 && addr == start.wrapping_add(len) {
-                len = len.wrapping_add(more);
-                continue;
+            if more == 0 || addr != start.wrapping_add(len) {
+                // INVARIANT: It has just come.
+                (self.start, self.len) = (addr, more);
+                break;
             }
-            // INVARIANT: It has just come.
-            (self.start, self.len) = (addr, more);
-            if len != 0 {
-                // CAST: Not beyond `max`.
-                break len as u32;
+            len = len.wrapping_add(more);
+            if len > max {
+                // INVARIANT: Memory that has come.
+                (self.start, self.len) = (start, len);
+                return self.longest();
             }
-            if more == 0 {
-                return None;
-            }
-            (start, len) = (addr, more);
-        };
+        }
+        // CAST: Not beyond `max`.
+        let len = len as u32;
         // SAFETY: At least one byte, and contiguous by the type invariant.
         Some(unsafe { PhysRange::new(start, len) })
     }
