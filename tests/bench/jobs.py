@@ -3,6 +3,8 @@
 
 from dataclasses import dataclass
 
+from harness import pktgen
+
 # The ports of the host's servers; see network.py.
 SINK, ECHO, SOURCE, DRAIN = 9, 7, 5001, 5002
 
@@ -47,14 +49,7 @@ def _network(name, title, words, unit="packet", **more):
     return Job(name, title, unit, f"/bench/load {words}", **more)
 
 
-_PKTGEN = """
-    modprobe pktgen
-    echo rem_device_all >/proc/net/pktgen/kpktgend_0
-    echo add_device {nic} >/proc/net/pktgen/kpktgend_0
-    for line in 'count 20000' 'pkt_size 60' 'burst 32' 'delay 0' 'dst {host}' 'dst_mac {mac}'; do
-        echo "$line" >/proc/net/pktgen/{nic}
-    done
-"""
+_PKTGEN = pktgen.prepare("{nic}", count=20000, pkt_size=60, burst=32, delay=0, dst="{host}", dst_mac="{mac}")
 
 JOBS = (
     _disk("read-4k-d1", "4 KiB read, depth 1", "read 4096 1 400"),
@@ -65,7 +60,7 @@ JOBS = (
     _disk("read-128k-d1", "128 KiB sequential read, 32 segments", "read 131072 1 200"),
     _network("udp-22", "UDP, 22 bytes, back to back", f"udp {{host}} {SINK} 22 2000 0"),
     _network("udp-1472", "UDP, 1472 bytes, back to back", f"udp {{host}} {SINK} 1472 2000 0"),
-    _network("pktgen-60", "pktgen, 60 bytes, bursts of 32", "generate /proc/net/pktgen/pgctrl 20000", prepare=_PKTGEN),
+    _network("pktgen-60", "pktgen, 60 bytes, bursts of 32", f"generate {pktgen.CONTROL} 20000", prepare=_PKTGEN),
     _network("flood-60", "receive flood, 60 bytes", "receive {nic} 20000", wire=(60, 0)),
     _network("flood-1500", "receive flood, 1514 bytes", "receive {nic} 10000", wire=(1514, 0)),
     _network("receive-1ms", "receive 60 bytes, one per ms", "receive {nic} 300", wire=(60, 1000)),

@@ -10,7 +10,7 @@ Rows: N28 N29 N39 N43 N79
 
 import queue
 
-from harness import devices
+from harness import devices, pktgen
 from harness.wire import OUR_MAC, Wire
 
 # What pktgen writes in front of its data.
@@ -56,23 +56,12 @@ def run(t):
             t.check(not wire.bad, f"the wire saw {wire.bad[:1]}")
 
 
-GENERATE = """
-    modprobe pktgen
-    echo rem_device_all >/proc/net/pktgen/kpktgend_0
-    echo add_device {nic} >/proc/net/pktgen/kpktgend_0
-    for line in 'count {count}' 'pkt_size {size}' 'frags {fragments}' 'burst 8' 'dst 10.9.0.1' 'dst_mac 02:00:00:00:00:01'; do
-        echo "$line" >/proc/net/pktgen/{nic}
-    done
-    echo start >/proc/net/pktgen/pgctrl
-    echo rem_device_all >/proc/net/pktgen/kpktgend_0
-"""
-
-
 def generated(t, g, wire, nic, mac, size, fragments, count=160):
     """Each of `count` packets, sent eight times in a row each, is on the wire as it was made."""
     while not wire.frames.empty():
         wire.frames.get()
-    g.sh(GENERATE.format(nic=nic, count=count, size=size, fragments=fragments), 60)
+    g.sh(pktgen.prepare(nic, count=count, pkt_size=size, frags=fragments, burst=8, dst="10.9.0.1", dst_mac=OUR_MAC.hex(":")), 60)
+    g.sh(f"echo start >{pktgen.CONTROL}; echo rem_device_all >/proc/net/pktgen/kpktgend_0", 60)
     start = OUR_MAC + mac + b"\x08\0\x45"
     wrong = []
     for number in range(count):
