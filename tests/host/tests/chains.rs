@@ -9,11 +9,7 @@ use common::{
     Request, //
 };
 use virtio_host_tests::{
-    memory::{
-        live_blocks,
-        with_allocations,
-        Buffer, //
-    },
+    memory::Buffer,
     virtio::virtqueue::{
         AddReason,
         Buffers,
@@ -78,53 +74,6 @@ fn a_single_buffer_needs_no_table() {
     let chain = pair.device.take().unwrap();
     assert!(!chain.indirect);
     assert!(chain.segments[0].writable);
-}
-
-#[test]
-fn a_long_chain_has_a_table_as_long_as_it_is_in_the_ring() {
-    let mut pair = pair::<Request>(8, false, 8);
-    for segments in [5, 8] {
-        let request = Request::new(0, 1, segments - 1);
-        let before = live_blocks();
-        assert!(pair.queue.add(request).is_ok());
-        assert_eq!(live_blocks(), before + 1);
-        let _ = pair.queue.kick_prepare();
-        let chain = pair.device.take().unwrap();
-        assert!(chain.indirect);
-        assert_eq!(chain.segments.len(), segments as usize);
-        pair.device.give(u32::from(chain.head), 0);
-        let used = pair.queue.pop().unwrap();
-        assert_eq!(live_blocks(), before);
-        drop(used);
-    }
-    // A short one needs none.
-    let request = Request::new(0, 1, 3);
-    let before = live_blocks();
-    assert!(pair.queue.add(request).is_ok());
-    assert_eq!(live_blocks(), before);
-    let _ = pair.queue.kick_prepare();
-    assert!(pair.device.take().unwrap().indirect);
-}
-
-#[test]
-fn a_long_chain_without_memory_for_a_table_goes_to_the_ring() {
-    let mut pair = pair::<Request>(8, false, 8);
-    let request = Request::new(7, 1, 5);
-    assert!(with_allocations(0, || pair.queue.add(request)).is_ok());
-    assert_eq!(pair.queue.free(), 2);
-    let _ = pair.queue.kick_prepare();
-    let chain = pair.device.take().unwrap();
-    assert!(!chain.indirect);
-    assert_eq!(chain.segments.len(), 6);
-    // What does not fit waits for its turn.
-    let request = Request::new(8, 2, 3);
-    let refused = with_allocations(0, || pair.queue.add(request)).unwrap_err();
-    assert!(refused.is_full());
-    pair.device.give(u32::from(chain.head), 0);
-    assert_eq!(pair.queue.pop().unwrap().token.tag, 7);
-    assert_eq!(pair.queue.free(), 8);
-    assert!(pair.queue.add(refused.token).is_ok());
-    assert_eq!(pair.queue.free(), 7);
 }
 
 /// Three buffers that are known at once, of which some are for the device to write.
