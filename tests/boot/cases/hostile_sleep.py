@@ -90,8 +90,8 @@ def run(t):
             for name, disk in disks.items():
                 g.sh(f"({LOAD.format(disk=disk)} >/dev/null 2>&1; echo $? >/tmp/end-{disk}) & true")
             for name in CARDS:
-                nic = g.sh(f"nic_of {g.pci(name)}")
-                g.sh(f"user_net_up {nic}; ping -q -c 10 -i 0.1 -W 1 10.0.2.2; ip addr flush dev {nic}; true", 60)
+                nic = g.sh(f"nic_of {g.pci(name)}", 90)
+                g.sh(f"user_net_up {nic}; ping -q -c 10 -i 0.1 -W 1 10.0.2.2; ip addr flush dev {nic}; true", 90)
             go_to_sleep(t, g)
             for name, disk in disks.items():
                 g.sh(f"echo 2000 >/sys/block/{disk}/queue/io_timeout; true")
