@@ -7,6 +7,7 @@
 //! Would go to `rust/kernel/net/page_pool.rs`.
 
 use core::{
+    hint,
     mem::ManuallyDrop,
     ptr::NonNull, //
 };
@@ -162,12 +163,15 @@ impl PoolBuffer {
         }
         // SAFETY: The bytes are inside the buffer. A device that still writes them can tear the
         // copy, which is a copy of plain bytes either way.
-        Some(unsafe {
+        let copy = unsafe {
             self.data()
                 .add(offset as usize)
                 .cast::<[u8; N]>()
                 .read_unaligned()
-        })
+        };
+        // The compiler takes the copy here, all at once, and does not read the buffer again for a part
+        // of it, which the device may have changed by then.
+        Some(hint::black_box(copy))
     }
 
     /// Copies `len` bytes at `offset` of `from` to `at`; false, and nothing is copied, when one of the
