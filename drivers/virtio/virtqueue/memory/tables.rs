@@ -111,7 +111,7 @@ impl Tables {
         self.short(head)
     }
 
-    /// The short table of `head`, for a chain of at least three descriptors; `None` if there is none.
+    /// The short table of `head`; `None` beyond the last.
     #[inline]
     pub(in crate::virtio::virtqueue) fn short(&mut self, head: u16) -> Option<ForChain<'_>> {
         let &(page, phys) = self.pages.get(usize::from(head / PER_PAGE))?;
