@@ -258,6 +258,12 @@ impl<T: Handler> PinnedDrop for Inner<T> {
         self.affinity.retire();
         // A handler that masks the interrupt after this leaves it so.
         self.mask.disable();
+        // Nobody would handle what a device goes on to send by its pin, and the kernel would switch off
+        // the line for all that share it. Vectors that are made turn the pin on again.
+        if let Some(pdev) = &self.mask.task().pin {
+            // SAFETY: The reference keeps the device valid.
+            unsafe { bindings::pci_intx(as_raw(pdev), 0) };
+        }
         // SAFETY: The pointer is only used as a cookie; nothing is moved out of it.
         let this = unsafe { core::ptr::from_mut(self.get_unchecked_mut()) };
         // SAFETY: By the type invariant the cookie is registered. The call waits for a running
