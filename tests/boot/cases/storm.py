@@ -17,6 +17,8 @@ from harness import devices
 from harness.emulator import Emulator
 
 TIMEOUT = 400
+# Its interrupts take the processor from the guests of other cases.
+ALONE = True
 # Milliseconds: longer than the case.
 LONG = 600000
 # What drivers/virtio/core/storm.rs bears within an interval, and what follows: milliseconds, interrupts.
