@@ -9,6 +9,9 @@ MAKEFLAGS += --no-print-directory
 KDIR ?=
 # CASE=NAME runs one test, or a cell of make hostile.
 CASE ?=
+# DRIVER=c: make hostile on Linux's drivers; KERNEL=debug: on the debug kernel.
+DRIVER ?= rust
+KERNEL ?= stock
 # INSTALL_MOD_PATH=PATH installs under another root.
 INSTALL_MOD_PATH ?=
 
@@ -33,8 +36,8 @@ test: ## run every test, or CASE=NAME
 test-long: ## the cases that take long, at full length: many power cuts, failing allocations on the debug kernel, ten minutes of 64 flows, lies on the host
 	@RVIRTIO_LONG=1 tests/run $(or $(CASE),power-cut failslab soak host fuzz)
 
-hostile: ## our drivers on devices that misbehave, or CASE=CELL; DRIVER=c: Linux's own
-	@scripts/hostile --driver $(or $(DRIVER),rust) $(if $(CASE),'$(CASE)')
+hostile: ## drivers on devices that misbehave: all cells, or CASE=CELL, DRIVER=c, KERNEL=debug
+	@scripts/hostile --driver $(DRIVER) --kernel $(KERNEL) $(if $(CASE),'$(CASE)')
 
 fuzz: ## a fuzzer over the shared code, a minute for each part; scripts/fuzz --help has the options
 	@scripts/fuzz
@@ -75,4 +78,4 @@ help: ## this list
 	@echo 'Targets:'
 	@sed -n 's/^\([a-z_-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
 		printf '  %-16s %s\n' "$$name" "$$text"; done
-	@echo 'Variables: KDIR, CASE, INSTALL_MOD_PATH, RVIRTIO_CACHE, RVIRTIO_MIRROR, QEMU (see README.md)'
+	@echo 'Variables: KDIR, CASE, DRIVER, KERNEL, INSTALL_MOD_PATH, RVIRTIO_CACHE, RVIRTIO_MIRROR, QEMU (see README.md)'

@@ -107,7 +107,8 @@ pub struct Registration<T: Handler + Send + 'static> {
 }
 
 impl<T: Handler + Send + 'static> Registration<T> {
-    /// Has `handler` called on interrupts of `line`, from now on.
+    /// Has `handler` called on interrupts of `line`, from now on. The pin of a line that is shared is
+    /// masked before and after.
     ///
     /// # Errors
     ///
@@ -219,6 +220,7 @@ impl<T: Handler> Inner<T> {
         affinity: Arc<Affinity>,
         mask: Mask,
     ) -> impl PinInit<Self, Error> {
+        let pin = mask.pin.clone();
         // INVARIANT: The value is complete only if `request_irq` succeeded.
         try_pin_init!(&this in Self {
             line,
@@ -246,6 +248,10 @@ impl<T: Handler> Inner<T> {
                         this.as_ptr().cast::<c_void>(),
                     )
                 })?;
+                if let Some(pdev) = pin {
+                    // SAFETY: The reference keeps the device valid.
+                    unsafe { bindings::pci_intx(as_raw(&pdev), 1) };
+                }
             },
         })
     }
@@ -259,7 +265,7 @@ impl<T: Handler> PinnedDrop for Inner<T> {
         // A handler that masks the interrupt after this leaves it so.
         self.mask.disable();
         // Nobody would handle what a device goes on to send by its pin, and the kernel would switch off
-        // the line for all that share it. Vectors that are made turn the pin on again.
+        // the line for all that share it.
         if let Some(pdev) = &self.mask.task().pin {
             // SAFETY: The reference keeps the device valid.
             unsafe { bindings::pci_intx(as_raw(pdev), 0) };

@@ -106,7 +106,7 @@ pub struct EnabledDevice(ARef<pci::Device>);
 
 impl EnabledDevice {
     /// Enables memory and I/O decoding, and nothing else: the interrupt pin, which the kernel lets
-    /// interrupt with these, is masked until [`irq::IrqVectors`] are made of it. Nobody handles its
+    /// interrupt with these, is masked until its line has a handler. Nobody handles its
     /// interrupts before, and a device that sent them would have the kernel switch off the line for all
     /// that share it.
     ///

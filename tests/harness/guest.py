@@ -108,7 +108,11 @@ class Guest:
             self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             cwd=ROOT, start_new_session=True)
         try:
-            self.qmp = Qmp(self._accept(self._monitor_server))
+            connection = self._accept(self._monitor_server)
+            try:
+                self.qmp = Qmp(connection)
+            except ConnectionError:
+                raise GuestError(self._how_it_ended()) from None
             self._control = self._accept(self._control_server)
             if self._line(self._seconds) != "ready":
                 raise GuestError("the agent did not greet")
@@ -137,11 +141,15 @@ class Guest:
                 return connection
             except TimeoutError:
                 if self.process.poll() is not None:
-                    output = self.process.stdout.read().decode(errors="replace").strip()
-                    last = output.splitlines()[-1] if output else "no output"
-                    raise GuestError(f"qemu-run.sh ended with {self.process.returncode}: {last}") from None
+                    raise GuestError(self._how_it_ended()) from None
                 if time.monotonic() > end:
                     raise GuestError(f"QEMU did not start within {self._seconds} s") from None
+
+    def _how_it_ended(self):
+        """What the run command, which has ended or is about to, says last."""
+        status = self.process.wait(10)
+        output = self.process.stdout.read().decode(errors="replace").strip()
+        return f"qemu-run.sh ended with {status}: {output.splitlines()[-1] if output else 'no output'}"
 
     def _line(self, seconds):
         """The next line from the agent."""

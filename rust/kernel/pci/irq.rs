@@ -99,7 +99,11 @@ impl IrqVectors {
         to_result(unsafe {
             bindings::pci_alloc_irq_vectors_affinity(as_raw(pdev), len, len, flags, affinity)
         })?;
-        // INVARIANT: The call above succeeded.
+        // That turned the pin on, if it is the pin's; it has no handler yet.
+        //
+        // SAFETY: As above.
+        unsafe { bindings::pci_intx(as_raw(pdev), 0) };
+        // INVARIANT: The first call above succeeded.
         let allocation = Allocation(pdev.into());
         let allocation = Devres::new(pdev.as_ref(), allocation)?;
         Ok(Arc::new(Self { allocation, len }, GFP_KERNEL)?)
@@ -141,7 +145,6 @@ impl Drop for Allocation {
         unsafe { bindings::pci_free_irq_vectors(as_raw(&*self.0)) };
         // Freeing vectors turns the interrupt pin on, which has no handler: a device that goes on
         // all the same would raise a line that others may share until the kernel turns that off.
-        // Allocating vectors and enabling the device turn it on again.
         //
         // SAFETY: The reference keeps the device valid.
         unsafe { bindings::pci_intx(as_raw(&*self.0), 0) };

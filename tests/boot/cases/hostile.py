@@ -30,5 +30,5 @@ def run(t):
         if not verdict.good:
             bad.append(f"{cell.name if cell else 'the end'}: {verdict.word} {verdict.why}")
 
-    batch.run(t, t.driver, "stock", [known[name] for name in names], tell)
+    batch.run(t, t.driver, "stock", batch.Todo(known[name] for name in names), tell)
     t.equal(bad, [], "cells that went wrong")

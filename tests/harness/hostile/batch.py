@@ -3,6 +3,7 @@
 
 import os
 import subprocess
+import threading
 import time
 
 from .. import devices
@@ -10,7 +11,7 @@ from ..case import BUILD, ROOT
 from ..emulator import Emulator, program
 from ..guest import GuestError
 from ..peer import Peer
-from .verdict import BOUND, BYTES, REQUEST_TIMEOUT, Facts, Verdict, judge, slack
+from .verdict import BOUND, BYTES, REQUEST_BOUND, REQUEST_TIMEOUT, Facts, Verdict, judge, slack
 
 # Slots of a PCI bus that a guest has for devices.
 SLOTS = range(3, 0x1c)
@@ -83,7 +84,7 @@ class Boot:
             start = time.monotonic()
             try:
                 facts = self._cell(g, name, cell, peer)
-                verdict = judge(cell, facts, self._images[cell])
+                verdict = judge(cell, facts, self._images[cell], self._driver)
             except (GuestError, OSError, ValueError) as error:
                 verdict = Verdict("DEAD", self._test.judge(g.log_text()) or str(error))
             verdict.seconds = time.monotonic() - start
@@ -100,8 +101,9 @@ class Boot:
         kind = "disk" if cell.device == "blk" else "card"
         # What takes as long as that is left behind.
         patience = slack()
-        words = [address, driver, int(BOUND * patience * 1.5)]
-        words += [REQUEST_TIMEOUT, ROUNDS if cell.in_the_middle else FEW_ROUNDS, int(1500 * (REQUEST_TIMEOUT + 1) * patience)] \
+        by_module = self._driver == "rust" and "/once" not in cell.name
+        words = [address, driver, f"rmmod:{driver}" if by_module else "unbind", int(BOUND * patience * 1.5)]
+        words += [REQUEST_TIMEOUT, ROUNDS if cell.in_the_middle else FEW_ROUNDS, int(1200 * REQUEST_BOUND[self._driver] * patience)] \
             if kind == "disk" else [peer.port, BYTES]
         sent = len(peer.sent)
         _, text = g.run(f". /rvtest/hostile.sh; hostile_{kind} {' '.join(map(str, words))}", 600)
@@ -121,19 +123,41 @@ class Boot:
         return self._test.judge(log) or ""
 
     def _leave(self, g, tell):
-        """The modules go at the end."""
+        """The modules go at the end, and leave nothing behind."""
+        g.sh("echo 'rvtest: the end' >/dev/kmsg")
         for module in MODULES[self._driver]:
-            _, text = g.run(f". /rvtest/hostile.sh; step rmmod {int(BOUND * slack())} rmmod {module}", 60)
+            _, text = g.run(f". /rvtest/hostile.sh; step rmmod {int(BOUND * slack())} remove_module {module}", 60)
             if not text.startswith("rmmod 0"):
                 tell(None, Verdict("HANG", f"{module}: {text}"))
                 return
+        _, text = g.run("leaks", 300)
+        complaint = text or self._test.judge(g.log_text().split("rvtest: the end\n")[-1])
+        if complaint:
+            tell(None, Verdict("LOG", complaint))
 
 
-def run(t, driver, kernel, cells, tell):
-    """All cells, in as many boots as it takes."""
+class Todo:
+    """Cells that are to be served, for so many guests at a time."""
+
+    def __init__(self, cells, guests=1):
+        self._left, self._guests, self._lock = list(cells), guests, threading.Lock()
+
+    def take(self):
+        """Those for the next boot: as many as a guest has slots, or its share of what is left. None at the end."""
+        with self._lock:
+            number = min(len(SLOTS), -(-len(self._left) // self._guests))
+            now, self._left = self._left[:number], self._left[number:]
+            return now
+
+    def put_back(self, cells):
+        """Cells that a boot did not come to."""
+        with self._lock:
+            self._left = cells + self._left
+
+
+def run(t, driver, kernel, todo, tell):
+    """Takes cells as long as there are some, in as many boots as it takes."""
     for pattern in EXPECTED:
         t.allow(pattern, "requests to a device that fails them")
-    left = list(cells)
-    while left:
-        now, left = left[:len(SLOTS)], left[len(SLOTS):]
-        left = Boot(t, driver, kernel, now).run(tell) + left
+    while cells := todo.take():
+        todo.put_back(Boot(t, driver, kernel, cells).run(tell))

@@ -10,16 +10,18 @@ from .verdict import BOUND, COMMAND, GOOD, REQUEST_TIMEOUT, SENDINGS, WHAT
 
 RESULTS = BUILD / "hostile"
 DOCUMENT = ROOT / "docs" / "hostile.md"
-NAMES = {"rust": "ours", "c": "Linux's"}
+# What the document shows: of which driver, on which kernel.
+COLUMNS = {"ours": ("rust", "stock"), "ours, debug kernel": ("rust", "debug"), "Linux's": ("c", "stock")}
 
 HEAD = """\
 <!-- SPDX-License-Identifier: GPL-2.0; written by scripts/hostile, do not edit -->
 # Devices that misbehave
 
 Each row is a device of the emulator with one fault (or a mixture), on which a driver is bound, loaded and taken off again:
-ours, and Linux's own on the same kernel. `make hostile` runs all rows on our drivers, `scripts/hostile --driver c` on Linux's, and
-`scripts/hostile --write` writes this page from what the runs have left in `build/hostile/`. `emulator --fault-list` tells what
-each fault does.
+ours on Debian's kernel, ours on a kernel with KASAN, UBSAN, lockdep, kmemleak and checks of DMA and of hung tasks, and Linux's own
+on Debian's kernel. `make hostile` runs all rows on our drivers, `make hostile KERNEL=debug` on the debug kernel, `make hostile
+DRIVER=c` on Linux's, and `scripts/hostile --write` writes this page from what the runs have left in `build/hostile/`.
+`emulator --fault-list` tells what each fault does.
 
 On a disk four threads write blocks whose content tells sector and generation, and read them back; at the end all blocks are read,
 and those whose writing succeeded are looked at in the image on the host. On a card there are pings, commands, and TCP with checksums.
@@ -91,25 +93,26 @@ def _shown(results, cell):
     return f"{word} ({why[:90]})" if why and result["verdict"] not in GOOD else word
 
 
-def write(cells, kernel):
+def write(cells):
     """The document."""
-    columns = {driver: load(driver, kernel) for driver in NAMES}
+    columns = {title: load(*which) for title, which in COLUMNS.items()}
     text = HEAD + "".join(f"| {word if word in GOOD else f'**{word}**'} | {what} |\n" for word, what in WHAT.items())
-    text += f"\nBounds: a request {REQUEST_TIMEOUT} s, its time-out, and 1 s, each of the {SENDINGS} times at most that it is sent; " \
-            f"a command {COMMAND} s; bind, unbind, open and close {BOUND} s. Guests are emulated: twice as long is let pass, and more as the host has more to do than processors.\n\n"
-    dates = sorted({result["date"] for results in columns.values() for result in results.values()})
-    text += f"Run {' to '.join(dict.fromkeys((dates[0], dates[-1]))) if dates else 'never'}, on {kernel_name(kernel)}, " \
-            f"{_version('qemu-system-x86_64', '--version')}, two emulated processors.\n\n| | cells |\n|---|---|\n"
-    for driver, name in NAMES.items():
-        text += f"| {name} | {_counts(columns[driver], cells)} |\n"
-    text += "\n| cell | " + " | ".join(NAMES.values()) + " | rows |\n|---|---|---|---|\n"
+    text += f"\nBounds: a request {REQUEST_TIMEOUT} s, its time-out, and 1 s, each time that it is sent: " \
+            f"{SENDINGS['rust']} times at most by ours, once by Linux's; a command {COMMAND} s; bind, unbind, open and close {BOUND} s. Guests are emulated: twice as long is let pass, and more " \
+            f"as the host has more to do than processors.\n\n{_version('qemu-system-x86_64', '--version')}, two emulated processors.\n\n" \
+            "| | kernel | run | cells |\n|---|---|---|---|\n"
+    for title, (_, kernel) in COLUMNS.items():
+        dates = sorted({columns[title][cell.name]["date"] for cell in cells if cell.name in columns[title]})
+        run = " to ".join(dict.fromkeys((dates[0], dates[-1]))) if dates else "never"
+        text += f"| {title} | {_kernel_name(kernel)} | {run} | {_counts(columns[title], cells)} |\n"
+    text += "\n| cell | " + " | ".join(COLUMNS) + " | rows |\n" + "|---" * (len(COLUMNS) + 2) + "|\n"
     for cell in cells:
         shown = " | ".join(_shown(results, cell) for results in columns.values())
         text += f"| {cell.name} | {shown} | {' '.join(cell.rows)} |\n"
     DOCUMENT.write_text(text, encoding="utf-8")
 
 
-def kernel_name(kernel):
+def _kernel_name(kernel):
     """A kernel's release."""
     release = BUILD / "kernels" / kernel / "release"
     return f"Linux {release.read_text().strip()}" if release.exists() else f"the {kernel} kernel"

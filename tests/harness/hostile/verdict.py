@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 BOUND = 5
 # A request's time-out, as the runner sets it where the driver has one.
 REQUEST_TIMEOUT = 2
-# How often a request is sent at most: once, and again after each of three resets.
-SENDINGS = 4
+# How often a driver sends a request at most: ours once, and again after each of three resets; Linux's once.
+SENDINGS = {"rust": 4, "c": 1}
+# Seconds within which a request must have ended.
+REQUEST_BOUND = {driver: (REQUEST_TIMEOUT + 1) * times for driver, times in SENDINGS.items()}
 # Bytes that a card receives and sends over TCP.
 BYTES = 1 << 18
 # What a command of a card's control queue may take.
@@ -103,15 +105,15 @@ def lost(facts, image):
     return None
 
 
-def judge(cell, facts, image):
+def judge(cell, facts, image, driver):
     """The verdict on a cell."""
-    verdict = _judge(cell, facts, image)
+    verdict = _judge(cell, facts, image, driver)
     slowest = facts.values.get("sum", [0] * 6)[3] if cell.device == "blk" else facts.steps.get("command", ("", 0))[1]
     verdict.slowest = int(slowest)
     return verdict
 
 
-def _judge(cell, facts, image):
+def _judge(cell, facts, image, driver):
     if facts.complaint:
         return Verdict("LOG", facts.complaint)
     for name, (status, _) in facts.steps.items():
@@ -125,10 +127,10 @@ def _judge(cell, facts, image):
     for name in ("bind", "unbind", "up", "down"):
         if facts.steps.get(name, ("", 0))[1] > 1000 * BOUND * facts.slack:
             return Verdict("LATE", f"{name} {facts.steps[name][1]} ms")
-    return _disk(cell, facts, image) if cell.device == "blk" else _card(facts)
+    return _disk(cell, facts, image, driver) if cell.device == "blk" else _card(facts)
 
 
-def _disk(cell, facts, image):
+def _disk(cell, facts, image, driver):
     if "open" in facts.values:
         return Verdict("errors", " ".join(facts.values["open"]))
     if "sum" not in facts.values:
@@ -141,7 +143,7 @@ def _disk(cell, facts, image):
     sector = lost(facts, image)
     if sector is not None:
         return Verdict("WRONG", f"sector {sector} on the host")
-    if slowest > 1000 * (REQUEST_TIMEOUT + 1) * SENDINGS * facts.slack:
+    if slowest > 1000 * REQUEST_BOUND[driver] * facts.slack:
         return Verdict("LATE", f"{slowest} ms")
     if not errors:
         return Verdict("unharmed" if slowest < 1000 * REQUEST_TIMEOUT * 0.9 else "recovered")

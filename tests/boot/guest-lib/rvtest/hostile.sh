@@ -38,29 +38,62 @@ load_disk() {
     until grep -q '^end$' /tmp/hostile.report; do sleep 0.05; done
 }
 
-# hostile_disk ADDRESS DRIVER BOUND REQUEST-TIMEOUT ROUNDS MOST-MS; a request that takes MOST-MS is left behind.
+# Binds DRIVER to the PCI function ADDRESS; its module may have gone with the cell before.
+load_and_bind() {
+    [ -e "/sys/bus/pci/drivers/$2" ] || modprobe "$2" || return
+    bind "$1" "$2"
+}
+
+# The module goes, if it is there.
+remove_module() {
+    [ ! -e "/sys/module/$1" ] || rmmod "$1"
+}
+
+# Takes the driver off the PCI function ADDRESS by HOW, within BOUND seconds: unbind, or rmmod:MODULE.
+take_off() {
+    [ -e "/sys/bus/pci/devices/$1/driver" ] || return 0
+    case $3 in
+    unbind) step unbind "$2" unbind "$1" ;;
+    rmmod:*) step unbind "$2" remove_module "${3#rmmod:}" ;;
+    esac
+}
+
+# hostile_disk ADDRESS DRIVER HOW-OFF BOUND REQUEST-TIMEOUT ROUNDS MOST-MS; a request that takes MOST-MS is left behind.
 hostile_disk() {
-    step bind "$3" bind "$1" "$2" || return 0
+    step bind "$4" load_and_bind "$1" "$2" || return 0
     if has_disk "$1"; then
         disk=$(disk_of "$1")
         echo "disk $disk"
         queue=/sys/block/$disk/queue
-        if [ -w "$queue/io_timeout" ]; then echo "$(($4 * 1000))" >"$queue/io_timeout"; fi
+        if [ -w "$queue/io_timeout" ]; then echo "$(($5 * 1000))" >"$queue/io_timeout"; fi
         # Attributes that make the driver ask the device.
         step attributes 10 cat "/sys/block/$disk/serial" "/sys/block/$disk/cache_type" "$queue/write_cache" || return 0
-        step load 300 load_disk "/dev/$disk" 4 "$5" "$6"
+        step load 300 load_disk "/dev/$disk" 4 "$6" "$7"
         cat /tmp/hostile.report
     fi
-    if [ -e "/sys/bus/pci/devices/$1/driver" ]; then step unbind "$3" unbind "$1"; fi
+    take_off "$1" "$4" "$3"
+}
+
+# Runs a command, of whose like the first one's status and the slowest one's time count.
+timed() {
+    begin=$(uptime_ms)
+    "$@" >/dev/null 2>&1
+    status=${status:-$?}
+    took=$(($(uptime_ms) - begin))
+    if [ $took -gt "$slowest" ]; then slowest=$took; fi
 }
 
 # Pings, commands and TCP with checksums, as far as they go; "ends 0" if the last pings were answered.
 card_load() {
     ping -q -c 40 -i 0.01 -W 1 10.0.2.2 | sed -n 's/^.* \([0-9]*\) received.*/pings \1/p'
     for mode in on off; do ip link set "$1" promisc $mode; done
-    begin=$(uptime_ms)
-    ip link set "$1" address 52:54:00:77:00:99
-    echo "command $? $(($(uptime_ms) - begin))"
+    status='' slowest=0
+    timed ip link set "$1" address 52:54:00:77:00:99
+    for mode in off on; do timed ethtool -K "$1" rx-gro-hw $mode; done
+    for pairs in 2 1; do timed ethtool -L "$1" combined $pairs; done
+    for mtu in 1400 1500; do timed ip link set "$1" mtu $mtu; done
+    timed ip link set "$1" address 52:54:00:77:00:98
+    echo "command $status $slowest"
     # As much as comes: what is short is no answer, and not a wrong one.
     echo "GET $3" | timeout 6 nc 10.0.2.2 "$2" >/tmp/hostile.get
     echo "get $(wc -c </tmp/hostile.get) $(sha256sum </tmp/hostile.get | cut -d ' ' -f 1)"
@@ -72,17 +105,17 @@ card_load() {
     echo "ends 1"
 }
 
-# hostile_card ADDRESS DRIVER BOUND PORT BYTES
+# hostile_card ADDRESS DRIVER HOW-OFF BOUND PORT BYTES
 hostile_card() {
-    step bind "$3" bind "$1" "$2" || return 0
+    step bind "$4" load_and_bind "$1" "$2" || return 0
     if has_nic "$1"; then
         nic=$(nic_of "$1")
         echo "nic $nic"
-        step up "$3" user_net_up "$nic" || return 0
-        step load 300 card_load "$nic" "$4" "$5"
+        step up "$4" user_net_up "$nic" || return 0
+        step load 300 card_load "$nic" "$5" "$6"
         cat /tmp/hostile.load
         step statistics 5 ethtool -S "$nic"
-        step down "$3" user_net_down "$nic"
+        step down "$4" user_net_down "$nic"
     fi
-    if [ -e "/sys/bus/pci/devices/$1/driver" ]; then step unbind "$3" unbind "$1"; fi
+    take_off "$1" "$4" "$3"
 }
