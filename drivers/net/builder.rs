@@ -53,6 +53,7 @@ use crate::{
     nic::{
         Address,
         LinkTask,
+        Looked,
         Nic,
         Pair,
         Pulse, //
@@ -179,8 +180,14 @@ impl<'a> Builder<'a> {
         let control = self.control(&dev, &link)?;
         let several = self.features.contains(F_MQ);
         let mut transmitters = KVec::with_capacity(pairs.len(), GFP_KERNEL)?;
+        let mut looked = KVec::with_capacity(pairs.len(), GFP_KERNEL)?;
         for pair in &pairs {
             transmitters.push(pair.tx.clone(), GFP_KERNEL)?;
+            let looked_after = Looked {
+                progress: [pair.rx_progress.clone(), pair.tx_progress.clone()],
+                poll: pair.rx.handle().clone(),
+            };
+            looked.push(looked_after, GFP_KERNEL)?;
         }
         let nic = Nic {
             agreed: self.features,
@@ -231,7 +238,10 @@ impl<'a> Builder<'a> {
             )?,
             pulse: KBox::pin_init(
                 Delayed::new(
-                    Pulse(link.clone()),
+                    Pulse {
+                        link: link.clone(),
+                        queues: looked,
+                    },
                     c"rvirtio_net::pulse",
                     kernel::static_lock_class!(),
                     kernel::static_lock_class!(),

@@ -24,7 +24,10 @@ use crate::{
         net::{
             addr_list::RxMode,
             ethtool::LinkSettings,
-            napi::Napi,
+            napi::{
+                Handle,
+                Napi, //
+            },
             netdev::{
                 net_ratelimit,
                 netdev_warn,
@@ -161,16 +164,34 @@ impl Task for LinkTask {
     }
 }
 
-/// Looks now and then whether the device of an open interface is still there, which nothing else may
-/// tell: before the network core notices that nothing is sent any more.
-pub(crate) struct Pulse(pub(crate) Arc<Link>);
+/// Looks now and then after the device of an open interface, before the network core notices that nothing
+/// is sent any more: whether it is still there, which nothing else may tell, and whether packets wait for an
+/// interrupt that got lost.
+pub(crate) struct Pulse {
+    pub(crate) link: Arc<Link>,
+    /// Of each pair.
+    pub(crate) queues: KVec<Looked>,
+}
+
+/// A pair as it is looked after.
+pub(crate) struct Looked {
+    /// Of both queues.
+    pub(crate) progress: [Progress; 2],
+    /// The poll of the receiving half, which cleans the other in passing.
+    pub(crate) poll: Handle,
+}
 
 /// How often, in milliseconds.
 const PULSE_MS: Msecs = 2000;
 
 impl DelayedTask for Pulse {
     fn run(&self) -> Option<Msecs> {
-        self.0.call_for_rescue();
+        self.link.call_for_rescue();
+        for pair in &self.queues {
+            if pair.progress.iter().any(Progress::more_used) {
+                pair.poll.kick();
+            }
+        }
         Some(PULSE_MS)
     }
 }
@@ -209,7 +230,7 @@ impl Nic {
         if self.dev.is_running() {
             // The poll fills the rings of those that were not in use.
             for pair in self.pairs.iter().take(wanted.into()) {
-                pair.rx.kick();
+                pair.rx.handle().kick();
             }
         }
         self.channels.set(wanted, rtnl)
@@ -235,8 +256,8 @@ impl Nic {
         }
         // The device may have filled the rings before polls were enabled.
         for pair in self.pairs_in_use() {
-            pair.rx.kick();
-            pair.tx_poll.kick();
+            pair.rx.handle().kick();
+            pair.tx_poll.handle().kick();
         }
         Ok(())
     }

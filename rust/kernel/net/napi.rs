@@ -143,7 +143,7 @@ pub struct Handle(Arc<Instance>);
 impl Handle {
     /// Schedules a poll, if the instance is enabled and not scheduled already.
     ///
-    /// Call it from an interrupt or with bottom halves off; elsewhere use [`Napi::kick`].
+    /// Call it from an interrupt or with bottom halves off; elsewhere use [`Self::kick`].
     #[inline]
     pub fn schedule(&self) -> bool {
         // SAFETY: The instance is valid. Whoever gets `true` from the first call has to make the
@@ -155,6 +155,12 @@ impl Handle {
             bindings::__napi_schedule(self.0.as_ptr());
         }
         true
+    }
+
+    /// The same from process context.
+    pub fn kick(&self) {
+        // SAFETY: The instance is valid.
+        unsafe { bindings::napi_schedule_bh(self.0.as_ptr()) };
     }
 
     pub(super) fn instance(&self) -> &Arc<Instance> {
@@ -263,12 +269,6 @@ impl<T: Poll> Napi<T> {
         unsafe {
             bindings::netif_queue_set_napi(self.handle.0.dev.as_ptr(), index, kind, napi);
         }
-    }
-
-    /// Schedules a poll from process context.
-    pub fn kick(&self) {
-        // SAFETY: The instance is valid.
-        unsafe { bindings::napi_schedule_bh(self.handle.0.as_ptr()) };
     }
 
     /// Works on the state while the instance is disabled. May sleep.

@@ -17,9 +17,14 @@ BYTES = 1 << 18
 # What a command of a card's control queue may take.
 COMMAND = 1
 
+# How many times a bound is let pass at least, as guests are emulated, and at most.
+SLACK = (2.0, 5.0)
+
+
 def slack():
-    """How many times a bound is let pass: guests are emulated, and share the host's processors with whatever else runs."""
-    return max(2.0, 2.0 * os.getloadavg()[0] / (os.cpu_count() or 1))
+    """How many times a bound is let pass: guests share the host's processors with whatever else runs."""
+    least, most = SLACK
+    return min(most, max(least, 2.0 * os.getloadavg()[0] / (os.cpu_count() or 1)))
 
 
 GOOD = ("unharmed", "recovered", "errors", "refused", "content")

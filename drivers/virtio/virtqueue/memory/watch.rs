@@ -54,6 +54,7 @@ impl Counts {
 /// # Invariants
 ///
 /// `used_idx` is the address of `used.idx` in the block's pages.
+#[derive(Clone)]
 pub struct Progress {
     used_idx: *const u16,
     block: Arc<Block>,

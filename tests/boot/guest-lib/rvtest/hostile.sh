@@ -3,26 +3,28 @@
 # Sourced on top of lib.sh: one driver on one device that misbehaves. Every step is bounded; what came of it is a
 # line "STEP STATUS MILLISECONDS" with the status "stuck" for one that was left behind.
 
-# Runs COMMAND for at most SECONDS and prints its line as STEP; its output goes to /tmp/hostile.STEP.
+# Runs COMMAND for at most SECONDS and prints its line as STEP; its output goes to /tmp/hostile.STEP. With few programs: each
+# takes long on an emulated processor whose kernel looks at every access.
 step() {
-    name=$1 seconds=$2
+    name=$1 seconds=$2 file=/tmp/hostile.$1
     shift 2
-    rm -f "/tmp/hostile.$name.status"
+    rm -f "$file.status"
     begin=$(uptime_ms)
-    limit=$((begin + seconds * 1000))
     (
-        "$@" >"/tmp/hostile.$name" 2>&1
-        echo $? >"/tmp/hostile.$name.new"
-        mv "/tmp/hostile.$name.new" "/tmp/hostile.$name.status"
+        "$@" >"$file" 2>&1
+        echo "$? $(($(uptime_ms) - begin))" >"$file.new"
+        mv "$file.new" "$file.status"
     ) </dev/null >/dev/null 2>&1 &
-    until [ -e "/tmp/hostile.$name.status" ]; do
-        if [ "$(uptime_ms)" -ge $limit ]; then
-            echo "$name stuck $(($(uptime_ms) - begin))"
+    until [ -e "$file.status" ]; do
+        took=$(($(uptime_ms) - begin))
+        if [ $took -ge $((seconds * 1000)) ]; then
+            echo "$name stuck $took"
             return 1
         fi
-        sleep 0.02
+        sleep 0.05
     done
-    echo "$name $(cat "/tmp/hostile.$name.status") $(($(uptime_ms) - begin))"
+    read -r result <"$file.status"
+    echo "$name $result"
 }
 
 # The disk of the function, once udev's part is done: the node is there as soon as the disk is.
@@ -35,7 +37,7 @@ load_disk() {
     rm -f /tmp/hostile.report
     : >/tmp/hostile.report
     /rvtest/load "$@" >>/tmp/hostile.report 2>&1 &
-    until grep -q '^end$' /tmp/hostile.report; do sleep 0.05; done
+    until grep -q '^end$' /tmp/hostile.report; do sleep 0.1; done
 }
 
 # Binds DRIVER to the PCI function ADDRESS; its module may have gone with the cell before.

@@ -4,13 +4,14 @@
 
 # Milliseconds since boot.
 uptime_ms() {
-    sed 's/^\([0-9]*\)\.\([0-9]*\) .*/\1\20/' /proc/uptime
+    read -r since_boot _ </proc/uptime
+    echo "${since_boot%.*}${since_boot#*.}0"
 }
 
 # The block device's name of the PCI function ADDRESS.
 disk_of() {
     for entry in "/sys/bus/pci/devices/$1"/block/* "/sys/bus/pci/devices/$1"/virtio*/block/*; do
-        [ -d "$entry" ] && basename "$entry" && return 0
+        [ -d "$entry" ] && echo "${entry##*/}" && return 0
     done
     return 1
 }
@@ -18,7 +19,7 @@ disk_of() {
 # The network interface's name of the PCI function ADDRESS.
 nic_of() {
     for entry in "/sys/bus/pci/devices/$1"/net/* "/sys/bus/pci/devices/$1"/virtio*/net/*; do
-        [ -d "$entry" ] && basename "$entry" && return 0
+        [ -d "$entry" ] && echo "${entry##*/}" && return 0
     done
     return 1
 }
