@@ -2,12 +2,13 @@
 """Our drivers on devices of the emulator that do something wrong on purpose.
 
 A card that never interrupts for what it has sent: the receive poll cleans up in passing, so that frames go out for as
-long as frames come in. A card that claims more buffers for a frame than it has used: each such frame is counted and
+long as frames come in. A card that never interrupts for what it has received: the queue is looked at every two seconds all the
+same, so that nothing is lost and the network core misses nothing. A card that claims more buffers for a frame than it has used: each such frame is counted and
 dropped, and the next ones arrive. Likewise frames whose header asks for a checksum or segments that cannot be, beside
 two cards, with mergeable and with long buffers, that hand in datagrams of UDP uncut: each arrives as one packet, at a socket
 or, cut into as many fragments as its header asks for, behind a router; those of no size are counted and dropped. A card that
-refuses commands, or gives them back without an answer: that stands in the log, and VLANs come and go. A card and a disk that interrupt each time they are notified, before there is anything: everything works, and the kernel counts
-such interrupts as unhandled. A card that never answers a command: that costs a wait and a line of the log once,
+refuses commands, or gives them back without an answer: that stands in the log, and VLANs come and go. A card and a disk that
+interrupt each time they are notified, before there is anything: everything works, and the kernel counts such interrupts as unhandled. A card that never answers a command: that costs a wait and a line of the log once,
 commands fail, frames go on, and the driver can be taken off and bound again.
 
 Rows: T31 T67 N10 N36 N41 N51 N52 N59 N65 N66 N94 H13 H14 H22 H23
@@ -25,12 +26,15 @@ TIMEOUT = 120
 RECEIVE, TRANSMIT, CONTROL = 0, 1, 2
 LIES = 5
 PINGS = 600
+# Seconds after which a card is looked after.
+PULSE = 2
 # Bytes of the datagrams that are not cut, the cards that hand them in, and their words.
 LENGTHS = (2001, 65000)
 UNCUT = {"merged": (), "long": ("--features", "-mrg-rxbuf")}
 
 VARIANTS = {
     "interrupt-lost": {"fault": f"interrupt-lost:queue={TRANSMIT}", "after": "sent"},
+    "receive-interrupt-lost": {"fault": f"interrupt-lost:queue={RECEIVE}:after=10", "after": "late"},
     "interrupt-spurious": {"fault": "interrupt-spurious", "after": "spurious"},
     "num-buffers": {"fault": f"num-buffers:queue={RECEIVE}:after=10:count={LIES}", "after": "received",
                     "more": ("--fault", f"answer-unwritten:queue={CONTROL}")},
@@ -51,6 +55,15 @@ def sent(t, g, nic):
     before = statistic(g, nic, "tx_packets")
     g.sh(f"ping -q -c {PINGS} -i 0.005 -W 5 10.0.2.2", 60)
     t.check(statistic(g, nic, "tx_packets") - before >= PINGS, "not every frame was sent")
+
+
+def late(t, g, nic):
+    """Answers come, if late, as long as nothing tells that they are there."""
+    g.sh("ping -q -c 20 -i 0.05 -W 5 10.0.2.2", 60)
+    text = g.sh("ping -c 4 -i 1 -W 8 10.0.2.2", 60)
+    times = sorted(float(took) for took in re.findall(r"time=([\d.]+)", text))
+    t.check(len(times) == 4 and times[-1] > 100, f"no answer was late: {text}")
+    t.check(times[-1] < PULSE * 1500, f"an answer took {times[-1]} ms")
 
 
 def received(t, g, nic, counter="rx_length_errors"):
@@ -165,4 +178,4 @@ def run(t, fault, after, more=()):
                 refused(t, g, nic)
                 return
             g.sh(f"user_net_up {nic}; ping -c 2 -i 0.2 -W 5 10.0.2.2")
-            {"sent": sent, "unanswered": unanswered}[after](t, g, nic)
+            {"sent": sent, "late": late, "unanswered": unanswered}[after](t, g, nic)
