@@ -51,12 +51,13 @@ ALLOWED = (
 
 
 def complaint(text, allowed=()):
-    """The first line of `text` that speaks of a fault and is not in `allowed`, or None."""
+    """The first line of `text` that speaks of a fault and is not in `allowed`, or None; after "cut here", the line that says what."""
     patterns = [re.compile(pattern) for pattern, _ in ALLOWED] + list(allowed)
-    for line in text.splitlines():
+    lines = text.splitlines()
+    for line, following in zip(lines, [*lines[1:], ""]):
         if not COMPLAINTS.search(line) or OURS.search(line):
             continue
         if any(pattern.search(line) for pattern in patterns):
             continue
-        return line.strip()
+        return (following if "cut here" in line and COMPLAINTS.search(following) else line).strip()
     return None

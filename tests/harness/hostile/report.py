@@ -8,7 +8,9 @@ import subprocess
 from ..case import BUILD, ROOT
 from .verdict import BOUND, COMMAND, GOOD, REQUEST_TIMEOUT, SENDINGS, WHAT
 
+# What the runs in this tree have left, and what the document was written from.
 RESULTS = BUILD / "hostile"
+KEPT = ROOT / "docs" / "hostile.json"
 DOCUMENT = ROOT / "docs" / "hostile.md"
 # What the document shows: of which driver, on which kernel.
 COLUMNS = {"ours": ("rust", "stock"), "ours, debug kernel": ("rust", "debug"), "Linux's": ("c", "stock")}
@@ -32,17 +34,21 @@ and those whose writing succeeded are looked at in the image on the host. On a c
 """
 
 
-def stored(driver, kernel):
-    """Where the results of a driver on a kernel are."""
+def _read(path):
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+
+
+def _fresh(driver, kernel):
+    """Where the results of runs in this tree are."""
     return RESULTS / f"{driver}-{kernel}.json"
 
 
 def load(driver, kernel):
-    """The results so far: by cell."""
-    try:
-        return json.loads(stored(driver, kernel).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
+    """The results so far, by cell: those of this tree, else those that the document was written from."""
+    return _read(KEPT).get(f"{driver}-{kernel}", {}) | _read(_fresh(driver, kernel))
 
 
 class Keeper:
@@ -66,11 +72,11 @@ class Keeper:
             if not verdict.good and cell:
                 print(f"     again: scripts/hostile --driver {self._driver} --kernel {self._kernel} '{cell.name}'"
                       f"  (--fault {' --fault '.join(cell.faults)})", flush=True)
-            results = load(self._driver, self._kernel)
-            results[name] = {"verdict": verdict.word, "why": verdict.why, "slowest": verdict.slowest,
-                             "date": datetime.date.today().isoformat(), "faults": list(cell.faults) if cell else []}
+            path = _fresh(self._driver, self._kernel)
+            results = _read(path)
+            results[name] = {"verdict": verdict.word, "why": verdict.why, "slowest": verdict.slowest, "date": datetime.date.today().isoformat()}
             RESULTS.mkdir(parents=True, exist_ok=True)
-            stored(self._driver, self._kernel).write_text(json.dumps(results, indent=1, sort_keys=True), encoding="utf-8")
+            path.write_text(json.dumps(results, indent=1, sort_keys=True), encoding="utf-8")
 
 
 def _version(*command):
@@ -94,15 +100,19 @@ def _shown(results, cell):
 
 
 def write(cells):
-    """The document."""
-    columns = {title: load(*which) for title, which in COLUMNS.items()}
+    """The document, and what it is written from."""
+    columns = {}
+    for title, which in COLUMNS.items():
+        results = load(*which)
+        columns[title] = {cell.name: results[cell.name] for cell in cells if cell.name in results}
+    _keep({"-".join(which): columns[title] for title, which in COLUMNS.items()})
     text = HEAD + "".join(f"| {word if word in GOOD else f'**{word}**'} | {what} |\n" for word, what in WHAT.items())
     text += f"\nBounds: a request {REQUEST_TIMEOUT} s, its time-out, and 1 s, each time that it is sent: " \
             f"{SENDINGS['rust']} times at most by ours, once by Linux's; a command {COMMAND} s; bind, unbind, open and close {BOUND} s. Guests are emulated: twice as long is let pass, and more " \
             f"as the host has more to do than processors.\n\n{_version('qemu-system-x86_64', '--version')}, two emulated processors.\n\n" \
             "| | kernel | run | cells |\n|---|---|---|---|\n"
     for title, (_, kernel) in COLUMNS.items():
-        dates = sorted({columns[title][cell.name]["date"] for cell in cells if cell.name in columns[title]})
+        dates = sorted({result["date"] for result in columns[title].values()})
         run = " to ".join(dict.fromkeys((dates[0], dates[-1]))) if dates else "never"
         text += f"| {title} | {_kernel_name(kernel)} | {run} | {_counts(columns[title], cells)} |\n"
     text += "\n| cell | " + " | ".join(COLUMNS) + " | rows |\n" + "|---" * (len(COLUMNS) + 2) + "|\n"
@@ -110,6 +120,15 @@ def write(cells):
         shown = " | ".join(_shown(results, cell) for results in columns.values())
         text += f"| {cell.name} | {shown} | {' '.join(cell.rows)} |\n"
     DOCUMENT.write_text(text, encoding="utf-8")
+
+
+def _keep(results):
+    """A line for each result."""
+    runs = []
+    for run, cells in results.items():
+        lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(result)}" for name, result in cells.items())
+        runs.append(f" {json.dumps(run)}: {{\n{lines}\n }}" if lines else f" {json.dumps(run)}: {{}}")
+    KEPT.write_text("{\n" + ",\n".join(runs) + "\n}\n", encoding="utf-8")
 
 
 def _kernel_name(kernel):

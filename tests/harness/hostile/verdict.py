@@ -124,6 +124,9 @@ def _judge(cell, facts, image, driver):
     for name, (status, _) in facts.steps.items():
         if status == "stuck":
             return Verdict("HANG", name)
+    stuck = int(facts.values.get("sum", [0] * 6)[4])
+    if stuck:
+        return Verdict("HANG", f"{stuck} requests")
     shown = "disk" if cell.device == "blk" else "nic"
     if shown not in facts.values:
         return Verdict("refused") if facts.said else Verdict("LOG", "refused without a word")
@@ -140,9 +143,7 @@ def _disk(cell, facts, image, driver):
         return Verdict("errors", " ".join(facts.values["open"]))
     if "sum" not in facts.values:
         return Verdict("DEAD", "the load has no report")
-    operations, errors, wrong, slowest, stuck, well = map(int, facts.values["sum"])
-    if stuck:
-        return Verdict("HANG", f"{stuck} requests")
+    operations, errors, wrong, slowest, _, well = map(int, facts.values["sum"])
     if wrong:
         return Verdict("content" if cell.undetectable else "WRONG", f"{wrong} of {operations} requests")
     sector = lost(facts, image)
