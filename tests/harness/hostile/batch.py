@@ -102,11 +102,12 @@ class Boot:
         # What takes as long as that is left behind.
         patience = slack()
         by_module = self._driver == "rust" and "/once" not in cell.name
-        words = [address, driver, f"rmmod:{driver}" if by_module else "unbind", int(BOUND * patience * 1.5)]
+        bound = int(BOUND * patience * 1.5)
+        words = [address, driver, f"rmmod:{driver}" if by_module else "unbind", bound]
         words += [REQUEST_TIMEOUT, ROUNDS if cell.in_the_middle else FEW_ROUNDS, int(1200 * REQUEST_BOUND[self._driver] * patience)] \
             if kind == "disk" else [peer.port, BYTES]
         sent = len(peer.sent)
-        _, text = g.run(f". /rvtest/hostile.sh; hostile_{kind} {' '.join(map(str, words))}", 600)
+        _, text = g.run(f". /rvtest/hostile.sh; hostile_{kind} {' '.join(map(str, words))}", 16 * bound)
         facts = Facts.read(text)
         facts.slack = max(patience, slack())
         facts.values["sent"] = peer.sent[sent:]

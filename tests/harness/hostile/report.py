@@ -4,6 +4,7 @@
 import datetime
 import json
 import subprocess
+import threading
 
 from ..case import BUILD, ROOT
 from .verdict import BOUND, COMMAND, GOOD, REQUEST_TIMEOUT, SENDINGS, WHAT
@@ -54,15 +55,23 @@ def load(driver, kernel):
 class Keeper:
     """Prints a line for each cell and keeps what came of it."""
 
-    def __init__(self, driver, kernel, lock):
-        self._driver, self._kernel, self._lock = driver, kernel, lock
+    def __init__(self, driver, kernel):
+        self._driver, self._kernel, self._lock = driver, kernel, threading.Lock()
         self.failed = []
         self.count = 0
+        self._closed = False
+
+    def close(self):
+        """What comes from now on is of guests that were ended."""
+        with self._lock:
+            self._closed = True
 
     def tell(self, cell, verdict):
         """A verdict; None for the cell is one on the guest at the end of its boot."""
         name = cell.name if cell else "(the end of a boot)"
         with self._lock:
+            if self._closed:
+                return
             self.count += 1
             if not verdict.good:
                 self.failed.append(name)

@@ -70,7 +70,7 @@ hostile_disk() {
         if [ -w "$queue/io_timeout" ]; then echo "$(($5 * 1000))" >"$queue/io_timeout"; fi
         # Attributes that make the driver ask the device.
         step attributes 10 cat "/sys/block/$disk/serial" "/sys/block/$disk/cache_type" "$queue/write_cache" || return 0
-        step load 300 load_disk "/dev/$disk" 4 "$6" "$7"
+        step load $(($4 * 8)) load_disk "/dev/$disk" 4 "$6" "$7" || return 0
         cat /tmp/hostile.report
         # The removal would wait for requests that do not end.
         if grep -q '^sum .* [1-9][0-9]* [0-9]*$' /tmp/hostile.report; then return; fi
@@ -116,7 +116,7 @@ hostile_card() {
         nic=$(nic_of "$1")
         echo "nic $nic"
         step up "$4" user_net_up "$nic" || return 0
-        step load 300 card_load "$nic" "$5" "$6"
+        step load $(($4 * 4)) card_load "$nic" "$5" "$6" || return 0
         cat /tmp/hostile.load
         step statistics 5 ethtool -S "$nic"
         step down "$4" user_net_down "$nic"
