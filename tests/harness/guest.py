@@ -2,6 +2,7 @@
 """A guest under qemu-run.sh, driven from the host: scripts over a serial port, the machine over QMP."""
 
 import base64
+import contextlib
 import os
 import signal
 import socket
@@ -325,3 +326,6 @@ class Guest:
                 break
             if self._wait(5):
                 break
+        # QEMU may wait for a device, and hear nothing.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)

@@ -3,8 +3,9 @@
 
 The guest has one processor that executes a thousand million instructions a second, by which its time is counted: QEMU's
 icount. How far a program gets that has what nobody else wants of it is thereby a count of instructions, whatever else runs on the
-host. First it is left alone, then each of these devices is bound, in turn: a disk that interrupts for its queue, disks and a card that do so for their configuration,
-by a vector and by the pin, and a disk and a card whose used rings hold nothing but lies. None may take more than a tenth of it.
+host. First it is left alone, then each of these devices is bound, in turn: a disk that interrupts for its queue, disks and a card
+that do so for their configuration, by a vector and by the pin, and a disk and a card whose used rings hold nothing but lies. None
+may take more than a tenth of it.
 
 Rows: H39
 """
@@ -43,7 +44,6 @@ MORE = {
 }
 STOP = "pkill ping; sleep 0.2; true"
 
-
 # Counts as long as nothing else has the processor, and prints how far it came and how long that took, in milliseconds.
 SPARE = f"""
     (trap 'echo $n; exit' TERM; n=0; while :; do n=$((n + 1)); done) >/tmp/spare &
@@ -72,8 +72,8 @@ def run(t):
         with t.boot(args=[*devices.BARE, "--no-bind", "--smp", 1], qemu=qemu, driver="rust", seconds=300) as g:
             # What the kernel does after its start has an end.
             g.sh("sleep 3")
-            whole = spare(g)
-            t.check(abs(spare(g) / whole - 1) < MOST / 10, "a guest that does nothing has not always as much to spare")
+            least, whole = sorted((spare(g), spare(g)))
+            t.check(1 - least / whole < MOST / 2, f"a guest that does nothing has {least:.1f} to spare, and {whole:.1f}")
             for name, (kind, fault) in SERVED.items():
                 at = g.pci(name)
                 g.sh(f"bind {at} {DRIVERS[kind]}", 60)
