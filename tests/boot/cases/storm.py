@@ -13,37 +13,30 @@ it. The header is read once: it is a right one or one whose number of buffers is
 Rows: H16 H39 H40
 """
 
-from harness import devices
+from harness import devices, storms
 from harness.emulator import Emulator
+from harness.hostile.batch import DRIVERS
+from harness.storms import STORMS
 
 TIMEOUT = 400
 # Its interrupts take the processor from the guests of other cases.
 ALONE = True
-# Milliseconds: longer than the case.
-LONG = 600000
 # What drivers/virtio/core/storm.rs bears within an interval, and what follows: milliseconds, interrupts.
 INTERVAL, PAUSE, MOST, CONFIG_MOST = 100, 200, 1000, 20
 # Milliseconds for which interrupts are counted.
 WATCHED = 3000
-FAULTS = {
-    "vectors": ("blk", f"config-storm:count=1:value={LONG}"),
-    "pin": ("blk", f"config-storm:count=1:value={LONG}"),
-    "queue": ("blk", f"interrupt-storm:count=1:queue=0:after=8:value={LONG}"),
-    "nic": ("net", f"config-storm:count=1:value={LONG}"),
-}
-DRIVERS = {"blk": "rvirtio_blk", "net": "rvirtio_net"}
 # Packets of each kind that are waited for.
 PACKETS = 10
 
 
 def driver(name):
     """The driver of a device."""
-    return DRIVERS[FAULTS[name][0]]
+    return DRIVERS["rust"][STORMS[name][0]]
 
 
 def use(g, name, at):
     """A disk is written and read, a card is pinged."""
-    if FAULTS[name][0] == "blk":
+    if STORMS[name][0] == "blk":
         g.sh(f"disk_round_trip /dev/$(disk_of {at}) 1 64k", 90)
     else:
         g.sh(f"user_net_up $(nic_of {at}); ping -q -c 3 -i 0.1 -W 10 10.0.2.2; user_net_down $(nic_of {at})", 90)
@@ -77,9 +70,9 @@ def said_once(t, g, at):
     t.check(1 <= lines <= 2 * minutes, f"{at}: {lines} lines about interrupts for nothing")
 
 
-def storms(t, g):
+def in_storms(t, g):
     """Binding, use, and removal in a storm."""
-    places = {name: g.pci(name) for name in FAULTS}
+    places = {name: g.pci(name) for name in STORMS}
     for again in (False, True):
         for name, at in places.items():
             use(g, name, at)
@@ -94,7 +87,7 @@ def storms(t, g):
             t.equal(g.sh(f"grep -E 'rvirtio.*({left})' /proc/interrupts; true"), "", "handlers that were left behind")
             for name, at in places.items():
                 g.sh(f"bind {at} {driver(name)}", 60)
-    g.sh(f"rmmod {' '.join(DRIVERS.values())}", 60)
+    g.sh(f"rmmod {' '.join(DRIVERS['rust'].values())}", 60)
     # Whatever was left would run now.
     g.sh(f"sleep {(PAUSE + 800) / 1000}; modprobe rvirtio_net", 30)
 
@@ -111,15 +104,12 @@ def flips(t, g):
 
 def run(t):
     """One boot with all of them."""
-    served = {}
-    for name, (kind, fault) in FAULTS.items():
-        more = ("--disk", t.disk(f"{name}.img", 16 << 20), "--queues", 1) if kind == "blk" else ()
-        served[name] = (kind, *more, "--fault", fault, *(("--vectors", 0) if name == "pin" else ()))
+    served = storms.served(t, STORMS)
     served["flips"] = ("net", "--features", "+GUEST_CSUM", "--fault", "header-flips")
     with Emulator.several(t, served) as device:
         qemu = [*Emulator.memory(), *device.user_net("nic"), *device.user_net("flips")]
         for name, slot in zip(served, "43567"):
             qemu += device.qemu(name, addr=slot)
         with t.boot(args=[*devices.BARE, "--append", "slub_debug=FP"], qemu=qemu, driver="rust", seconds=300) as g:
-            storms(t, g)
+            in_storms(t, g)
             flips(t, g)

@@ -10,29 +10,21 @@ may take more than a tenth of it.
 Rows: H39
 """
 
-from harness import devices
+from harness import devices, storms
 from harness.emulator import Emulator
+from harness.hostile.batch import DRIVERS
+from harness.storms import STORMS
 
 TIMEOUT = 400
 # Its interrupts take the processor from the guests of other cases.
 ALONE = True
-# Milliseconds: longer than the case.
-LONG = 600000
 # Seconds of the guest's time.
 WATCHED = 2
 # Parts of the processor.
 MOST = 0.10
 # Interrupts of a storm that are let through meanwhile.
 FEWEST = 100
-SERVED = {
-    "queue": ("blk", f"interrupt-storm:count=1:queue=0:after=8:value={LONG}"),
-    "vector": ("blk", f"config-storm:count=1:value={LONG}"),
-    "pin": ("blk", f"config-storm:count=1:value={LONG}"),
-    "nic": ("net", f"config-storm:count=1:value={LONG}"),
-    "liar": ("blk", "used-id:after=60"),
-    "false": ("net", "used-id:after=15"),
-}
-DRIVERS = {"blk": "rvirtio_blk", "net": "rvirtio_net"}
+FAULTS = {**STORMS, "liar": ("blk", "used-id:after=60"), "false": ("net", "used-id:after=15")}
 USE = {
     "blk": "dd if=/dev/$(disk_of {at}) of=/dev/null bs=4k count=16 iflag=direct",
     "net": "user_net_up $(nic_of {at}); ping -q -c 4 -i 0.1 -W 1 10.0.2.2",
@@ -61,10 +53,7 @@ def spare(g):
 def run(t):
     """One boot with all of them."""
     t.allow(r"I/O error", "reading from a disk that is given up")
-    served = {}
-    for name, (kind, fault) in SERVED.items():
-        more = ("--disk", t.disk(f"{name}.img", 16 << 20), "--queues", 1) if kind == "blk" else ()
-        served[name] = (kind, *more, "--fault", fault, *(("--vectors", 0) if name == "pin" else ()))
+    served = storms.served(t, FAULTS)
     with Emulator.several(t, served) as device:
         qemu = ["-icount", "shift=0", *Emulator.memory(), *device.user_net("nic"), *device.user_net("false")]
         for slot, name in enumerate(served, 3):
@@ -74,9 +63,9 @@ def run(t):
             g.sh("sleep 3")
             least, whole = sorted((spare(g), spare(g)))
             t.check(1 - least / whole < MOST / 2, f"a guest that does nothing has {least:.1f} to spare, and {whole:.1f}")
-            for name, (kind, fault) in SERVED.items():
+            for name, (kind, fault) in FAULTS.items():
                 at = g.pci(name)
-                g.sh(f"bind {at} {DRIVERS[kind]}", 60)
+                g.sh(f"bind {at} {DRIVERS['rust'][kind]}", 60)
                 g.sh(USE[kind].format(at=at), 60)
                 if fault.startswith("used-id"):
                     g.sh(MORE[kind].format(at=at))
@@ -93,8 +82,8 @@ def run(t):
 
 def struck(t, g, name, kind, at):
     """The fault has struck."""
-    if SERVED[name][1].startswith("used-id"):
+    if FAULTS[name][1].startswith("used-id"):
         t.check(g.run(f"dmesg | grep '{at}.*is broken'")[0] == 0, f"{name}: no queue was broken")
     else:
-        masked = g.sh(f"awk '/^masked:/ {{ print $2 }}' /sys/kernel/debug/{DRIVERS[kind]}-{at}/interrupts")
+        masked = g.sh(f"awk '/^masked:/ {{ print $2 }}' /sys/kernel/debug/{DRIVERS['rust'][kind]}-{at}/interrupts")
         t.check(int(masked) > 0, f"{name}: no interrupt was masked")

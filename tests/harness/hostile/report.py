@@ -23,8 +23,8 @@ HEAD = """\
 Each row is a device of the emulator with one fault (or a mixture), on which a driver is bound, loaded and taken off again:
 ours on Debian's kernel, ours on a kernel with KASAN, UBSAN, lockdep, kmemleak and checks of DMA and of hung tasks, and Linux's own
 on Debian's kernel. `make hostile` runs all rows on our drivers, `make hostile KERNEL=debug` on the debug kernel, `make hostile
-DRIVER=c` on Linux's, and `scripts/hostile --write` writes this page from what the runs have left in `build/hostile/`.
-`emulator --fault-list` tells what each fault does.
+DRIVER=c` on Linux's, and `scripts/hostile --write` writes this page from what runs have left in `build/hostile/` and, where they
+have nothing, from what it was written from before (`hostile.json`). `emulator --fault-list` tells what each fault does.
 
 On a disk four threads write blocks whose content tells sector and generation, and read them back; at the end all blocks are read,
 and those whose writing succeeded are looked at in the image on the host. On a card there are pings, commands, and TCP with checksums.
