@@ -3,28 +3,40 @@
 # Sourced on top of lib.sh: one driver on one device that misbehaves. Every step is bounded; what came of it is a
 # line "STEP STATUS MILLISECONDS" with the status "stuck" for one that was left behind.
 
+# What clock() sets.
+now=0
+
+# Steps tell their ends here, and every second has a line. A step that was left behind may tell its own much later, perhaps
+# beside those of another cell.
+[ -p /tmp/hostile.ends ] || mkfifo /tmp/hostile.ends
+exec 4<>/tmp/hostile.ends
+(while sleep 1; do echo tick >&4; done) </dev/null >/dev/null 2>&1 &
+ticker=$!
+trap 'kill "$ticker"' EXIT
+
 # Runs COMMAND for at most SECONDS and prints its line as STEP; its output goes to /tmp/hostile.STEP. With few programs: each
 # takes long on an emulated processor whose kernel looks at every access.
 step() {
     name=$1 seconds=$2 file=/tmp/hostile.$1
     shift 2
-    rm -f "$file.status"
-    begin=$(uptime_ms)
+    clock
+    begin=$now
     (
-        "$@" >"$file" 2>&1
-        echo "$? $(($(uptime_ms) - begin))" >"$file.new"
-        mv "$file.new" "$file.status"
+        "$@" >"$file" 2>&1 4>&-
+        status=$?
+        clock
+        echo "$name $begin $status $((now - begin))" >&4
     ) </dev/null >/dev/null 2>&1 &
-    until [ -e "$file.status" ]; do
-        took=$(($(uptime_ms) - begin))
-        if [ $took -ge $((seconds * 1000)) ]; then
-            echo "$name stuck $took"
-            return 1
+    while [ $((now - begin)) -lt $((seconds * 1000)) ]; do
+        read -r of since status took <&4
+        if [ "$of $since" = "$name $begin" ]; then
+            echo "$name $status $took"
+            return 0
         fi
-        sleep 0.05
+        clock
     done
-    read -r result <"$file.status"
-    echo "$name $result"
+    echo "$name stuck $((now - begin))"
+    return 1
 }
 
 # The disk of the function, once udev's part is done: the node is there as soon as the disk is.
@@ -33,11 +45,11 @@ has_nic() { nic_of "$1" >/dev/null; }
 
 # Loads a disk, as far as it goes: a program with a thread that waits for the device for ever does not end.
 load_disk() {
-    # Not the report of the cell before, and none that a load left behind there would write to.
+    # None that a load left behind there would write to.
     rm -f /tmp/hostile.report
-    : >/tmp/hostile.report
-    /rvtest/load "$@" >>/tmp/hostile.report 2>&1 &
-    until grep -q '^end$' /tmp/hostile.report; do sleep 0.1; done
+    mkfifo /tmp/hostile.report
+    /rvtest/load "$@" >/tmp/hostile.report 2>&1 4>&- &
+    sed '/^end$/q' /tmp/hostile.report
 }
 
 # Binds DRIVER to the PCI function ADDRESS; its module may have gone with the cell before.
@@ -71,19 +83,21 @@ hostile_disk() {
         # Attributes that make the driver ask the device.
         step attributes 10 cat "/sys/block/$disk/serial" "/sys/block/$disk/cache_type" "$queue/write_cache" || return 0
         step load $(($4 * 8)) load_disk "/dev/$disk" 4 "$6" "$7" || return 0
-        cat /tmp/hostile.report
+        cat /tmp/hostile.load
         # The removal would wait for requests that do not end.
-        if grep -q '^sum .* [1-9][0-9]* [0-9]*$' /tmp/hostile.report; then return; fi
+        if grep -q '^sum .* [1-9][0-9]* [0-9]*$' /tmp/hostile.load; then return; fi
     fi
     take_off "$1" "$4" "$3"
 }
 
 # Runs a command, of whose like the first one's status and the slowest one's time count.
 timed() {
-    begin=$(uptime_ms)
+    clock
+    asked=$now
     "$@" >/dev/null 2>&1
     status=${status:-$?}
-    took=$(($(uptime_ms) - begin))
+    clock
+    took=$((now - asked))
     if [ $took -gt "$slowest" ]; then slowest=$took; fi
 }
 
@@ -116,7 +130,7 @@ hostile_card() {
         nic=$(nic_of "$1")
         echo "nic $nic"
         step up "$4" user_net_up "$nic" || return 0
-        step load $(($4 * 4)) card_load "$nic" "$5" "$6" || return 0
+        step load $(($4 * 3)) card_load "$nic" "$5" "$6" || return 0
         cat /tmp/hostile.load
         step statistics 5 ethtool -S "$nic"
         step down "$4" user_net_down "$nic"

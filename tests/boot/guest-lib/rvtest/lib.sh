@@ -2,10 +2,16 @@
 # shellcheck shell=sh
 # Sourced before every script of a case.
 
+# Sets `now` to the milliseconds since boot.
+clock() {
+    read -r now _ </proc/uptime
+    now=${now%.*}${now#*.}0
+}
+
 # Milliseconds since boot.
 uptime_ms() {
-    read -r since_boot _ </proc/uptime
-    echo "${since_boot%.*}${since_boot#*.}0"
+    clock
+    echo "$now"
 }
 
 # The block device's name of the PCI function ADDRESS.
