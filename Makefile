@@ -9,9 +9,9 @@ MAKEFLAGS += --no-print-directory
 KDIR ?=
 # CASE=NAME runs one test, or a cell of make hostile.
 CASE ?=
-# DRIVER=c: make hostile on Linux's drivers; KERNEL=debug: on the debug kernel.
+# DRIVER=c: make hostile on Linux's drivers; KERNEL=stock or KERNEL=debug: on one of the two kernels.
 DRIVER ?= rust
-KERNEL ?= stock
+KERNEL ?=
 # INSTALL_MOD_PATH=PATH installs under another root.
 INSTALL_MOD_PATH ?=
 
@@ -36,8 +36,8 @@ test: ## run every test, or CASE=NAME
 test-long: ## the cases that take long, at full length: many power cuts, failing allocations on the debug kernel, ten minutes of 64 flows, lies on the host
 	@RVIRTIO_LONG=1 tests/run $(or $(CASE),power-cut failslab soak host fuzz)
 
-hostile: ## drivers on devices that misbehave: all cells, or CASE=CELL, DRIVER=c, KERNEL=debug
-	@scripts/hostile --driver $(DRIVER) --kernel $(KERNEL) $(if $(CASE),'$(CASE)')
+hostile: ## drivers on devices that misbehave: all cells on both kernels, or CASE=CELL, DRIVER=c, KERNEL=stock, KERNEL=debug
+	@scripts/hostile --driver $(DRIVER) $(if $(KERNEL),--kernel $(KERNEL)) $(if $(CASE),'$(CASE)')
 
 fuzz: ## a fuzzer over the shared code, a minute for each part; scripts/fuzz --help has the options
 	@scripts/fuzz

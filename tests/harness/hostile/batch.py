@@ -17,6 +17,8 @@ from .verdict import BOUND, BYTES, REQUEST_BOUND, REQUEST_TIMEOUT, Facts, Verdic
 SLOTS = range(3, 0x1c)
 # Seconds for a guest with so many devices to start in, on a host that has other things to do.
 START = 400
+# Seconds between looks at a guest that has not answered, and what it has left once its kernel complains.
+LOOK, GRACE = 10, 60
 # Rounds of the load: so many that a fault strikes in the middle, few for what is read at the beginning.
 ROUNDS, FEW_ROUNDS = 60, 4
 DRIVERS = {"rust": {"blk": "rvirtio_blk", "net": "rvirtio_net"}, "c": {"blk": "virtio-pci", "net": "virtio-pci"}}
@@ -79,6 +81,7 @@ class Boot:
                 guest.kill()
 
     def _serve(self, g, todo, peer, tell):
+        good = []
         while todo:
             name, cell = todo.pop(0)
             start = time.monotonic()
@@ -91,12 +94,17 @@ class Boot:
             tell(cell, verdict)
             if verdict.word in ("HANG", "LOG", "DEAD"):
                 return [cell for _, cell in todo]
-        self._leave(g, tell)
+            if verdict.good:
+                good.append(cell)
+        verdict = self._leave(g)
+        if verdict:
+            # It may be any of them.
+            for cell in good:
+                tell(cell, verdict)
         return []
 
     def _cell(self, g, name, cell, peer):
         """Has the guest go through one cell."""
-        g.sh(f"echo 'rvtest: cell {cell.name}' >/dev/kmsg")
         address, driver = g.pci(name), DRIVERS[self._driver][cell.device]
         kind = "disk" if cell.device == "blk" else "card"
         # What takes as long as that is left behind.
@@ -107,14 +115,34 @@ class Boot:
         words += [REQUEST_TIMEOUT, ROUNDS if cell.in_the_middle else FEW_ROUNDS, int(1200 * REQUEST_BOUND[self._driver] * patience)] \
             if kind == "disk" else [peer.port, BYTES]
         sent = len(peer.sent)
-        _, text = g.run(f". /rvtest/hostile.sh; hostile_{kind} {' '.join(map(str, words))}", 16 * bound)
-        facts = Facts.read(text)
+        begin = f"echo 'rvtest: cell {cell.name}' >/dev/kmsg"
+        g.start(f"{begin}; . /rvtest/hostile.sh; hostile_{kind} {' '.join(map(str, words))}")
+        facts = Facts.read(self._answer(g, cell, 16 * bound))
         facts.slack = max(patience, slack())
         facts.values["sent"] = peer.sent[sent:]
-        log = g.log_text().split(f"rvtest: cell {cell.name}\n")[-1]
+        log = self._log(g, cell)
         facts.complaint = self._complaint(cell, log)
         facts.said = address in log or "virtio" in log
         return facts
+
+    def _answer(self, g, cell, seconds):
+        """What the guest says in the end; one whose kernel has complained is not waited for much longer."""
+        end, complained = time.monotonic() + seconds, None
+        while True:
+            try:
+                _, text = g.result(LOOK)
+                return text
+            except GuestError:
+                now = time.monotonic()
+                if complained is None and self._complaint(cell, self._log(g, cell)):
+                    complained = now
+                if g.process.poll() is not None or now > end or complained is not None and now > complained + GRACE:
+                    raise
+
+    @staticmethod
+    def _log(g, cell):
+        """What the kernel has said since the cell began."""
+        return g.log_text().split(f"rvtest: cell {cell.name}\n")[-1]
 
     def _complaint(self, cell, log):
         allowed = MISSED if cell.may_be_missed else ()
@@ -123,18 +151,19 @@ class Boot:
         log = "\n".join(line for line in log.splitlines() if not any(word in line for word in allowed))
         return self._test.judge(log) or ""
 
-    def _leave(self, g, tell):
-        """The modules go at the end, and leave nothing behind."""
-        g.sh("echo 'rvtest: the end' >/dev/kmsg")
-        for module in MODULES[self._driver]:
-            _, text = g.run(f". /rvtest/hostile.sh; step rmmod {int(BOUND * slack())} remove_module {module}", 60)
-            if not text.startswith("rmmod 0"):
-                tell(None, Verdict("HANG", f"{module}: {text}"))
-                return
-        _, text = g.run("leaks", 300)
-        complaint = text or self._test.judge(g.log_text().split("rvtest: the end\n")[-1])
-        if complaint:
-            tell(None, Verdict("LOG", complaint))
+    def _leave(self, g):
+        """The modules go at the end, and leave nothing behind: a verdict if it is not so."""
+        try:
+            g.sh("echo 'rvtest: the end' >/dev/kmsg")
+            for module in MODULES[self._driver]:
+                _, text = g.run(f". /rvtest/hostile.sh; step rmmod {int(BOUND * slack())} remove_module {module}", 60)
+                if not text.startswith("rmmod 0"):
+                    return Verdict("HANG", f"at the end of its boot: {module}: {text}")
+            _, leaks = g.run("leaks", 300)
+        except (GuestError, OSError, ValueError) as error:
+            return Verdict("DEAD", f"at the end of its boot: {self._test.judge(g.log_text()) or error}")
+        complaint = " ".join(leaks.split()) or self._test.judge(g.log_text().split("rvtest: the end\n")[-1])
+        return Verdict("LOG", f"at the end of its boot: {complaint}") if complaint else None
 
 
 class Todo:

@@ -26,6 +26,9 @@ STORMS = {"rust": re.compile(r"isr-zero"), "c": re.compile(r"interrupt-(storm|sp
 # misses them at once.
 GONE = re.compile(r"vanish$|gone$")
 
+# What a device does not come back from, though it strikes once.
+FOR_GOOD = re.compile(r".*/(dead|crash)/|.*/(vanish|gone)/once")
+
 # Cards: the queues in which used entries are wrong, one at a time: 0 receives, 1 transmits.
 CARD_QUEUES = (0, 1)
 
@@ -50,6 +53,11 @@ class Cell:
     def in_the_middle(self):
         """Whether it strikes later than when the driver binds."""
         return ("after=" in self.faults[0] or "random" in self.name)
+
+    @property
+    def comes_back(self):
+        """Whether the device does as it should again after the fault, or after it was reset."""
+        return self.name.split("/")[2].startswith(("once", "a-while", "back")) and FOR_GOOD.match(self.name) is None
 
     @property
     def undetectable(self):
@@ -172,3 +180,11 @@ def all_cells(text, mixtures=12):
             cells.append(Cell(f"{device}/random/{seed}", device, (f"random:{seed}",), ("--queues", "2")[:2 * (device == "blk")], (),
                               "a mixture of faults and of 16 bits written anywhere into a used ring"))
     return cells
+
+
+def one_of_each(cells):
+    """Of each fault on each device that it applies to, the first cell: those that strike once rather than those that stay."""
+    first = {}
+    for cell in cells:
+        first.setdefault((cell.device, cell.name.split("/")[1]), cell)
+    return list(first.values())

@@ -7,7 +7,7 @@ import subprocess
 import threading
 
 from ..case import BUILD, ROOT
-from .verdict import BOUND, COMMAND, GOOD, REQUEST_TIMEOUT, SENDINGS, WHAT
+from .verdict import BOUND, COMMAND, GOOD, REQUEST_TIMEOUT, SENDINGS, WELL, WHAT
 
 # What the runs in this tree have left, and what the document was written from.
 RESULTS = BUILD / "hostile"
@@ -22,9 +22,9 @@ HEAD = """\
 
 Each row is a device of the emulator with one fault (or a mixture), on which a driver is bound, loaded and taken off again:
 ours on Debian's kernel, ours on a kernel with KASAN, UBSAN, lockdep, kmemleak and checks of DMA and of hung tasks, and Linux's own
-on Debian's kernel. `make hostile` runs all rows on our drivers, `make hostile KERNEL=debug` on the debug kernel, `make hostile
-DRIVER=c` on Linux's, and `scripts/hostile --write` writes this page from what runs have left in `build/hostile/` and, where they
-have nothing, from what it was written from before (`hostile.json`). `emulator --fault-list` tells what each fault does.
+on Debian's kernel. `make hostile` runs all rows on our drivers, on both kernels, `make hostile DRIVER=c` on Linux's, and
+`scripts/hostile --write` writes this page from what runs have left in `build/hostile/` and, where they have nothing, from what it
+was written from before (`hostile.json`). `emulator --fault-list` tells what each fault does.
 
 On a disk four threads write blocks whose content tells sector and generation, and read them back; at the end all blocks are read,
 and those whose writing succeeded are looked at in the image on the host. On a card there are pings, commands, and TCP with checksums.
@@ -57,8 +57,7 @@ class Keeper:
 
     def __init__(self, driver, kernel):
         self._driver, self._kernel, self._lock = driver, kernel, threading.Lock()
-        self.failed = []
-        self.count = 0
+        self.told, self.failed = set(), set()
         self._closed = False
 
     def close(self):
@@ -67,18 +66,18 @@ class Keeper:
             self._closed = True
 
     def tell(self, cell, verdict):
-        """A verdict; None for the cell is one on the guest at the end of its boot."""
-        name = cell.name if cell else "(the end of a boot)"
+        """A verdict; a cell has a second one if its guest is found unwell later."""
+        name = cell.name
         with self._lock:
             if self._closed:
                 return
-            self.count += 1
+            self.told.add(name)
             if not verdict.good:
-                self.failed.append(name)
+                self.failed.add(name)
             slow = f"{verdict.slowest:6d} ms" if verdict.slowest else ""
             print(f"{'ok  ' if verdict.good else 'FAIL'} {name:<36} {verdict.word:<10} {verdict.seconds:5.1f} s {slow:>10}  {verdict.why}",
                   flush=True)
-            if not verdict.good and cell:
+            if not verdict.good:
                 print(f"     again: scripts/hostile --driver {self._driver} --kernel {self._kernel} '{cell.name}'"
                       f"  (--fault {' --fault '.join(cell.faults)})", flush=True)
             path = _fresh(self._driver, self._kernel)
@@ -97,6 +96,12 @@ def _counts(results, cells):
     """How many cells have each verdict, in words."""
     words = [results[cell.name]["verdict"] for cell in cells if cell.name in results]
     return ", ".join(f"{words.count(word)} {word}" for word in WHAT if word in words) or "not run"
+
+
+def _well_again(results, cells):
+    """Of the cells whose device comes back, how many end with everything as it should be."""
+    words = [results[cell.name]["verdict"] for cell in cells if cell.comes_back and cell.name in results]
+    return f"{sum(word in WELL for word in words)} of {len(words)}"
 
 
 def _shown(results, cell):
@@ -119,11 +124,12 @@ def write(cells):
     text += f"\nBounds: a request {REQUEST_TIMEOUT} s, its time-out, and 1 s, each time that it is sent: " \
             f"{SENDINGS['rust']} times at most by ours, once by Linux's; a command {COMMAND} s; bind, unbind, open and close {BOUND} s. Guests are emulated: twice as long is let pass, and more " \
             f"as the host has more to do than processors.\n\n{_version('qemu-system-x86_64', '--version')}, two emulated processors.\n\n" \
-            "| | kernel | run | cells |\n|---|---|---|---|\n"
+            "Where a device comes back, as it strikes once, for a while, or until it is reset, all must be well at the end: that is counted, too.\n\n" \
+            "| | kernel | run | cells | well again |\n|---|---|---|---|---|\n"
     for title, (_, kernel) in COLUMNS.items():
         dates = sorted({result["date"] for result in columns[title].values()})
         run = " to ".join(dict.fromkeys((dates[0], dates[-1]))) if dates else "never"
-        text += f"| {title} | {_kernel_name(kernel)} | {run} | {_counts(columns[title], cells)} |\n"
+        text += f"| {title} | {_kernel_name(kernel)} | {run} | {_counts(columns[title], cells)} | {_well_again(columns[title], cells)} |\n"
     text += "\n| cell | " + " | ".join(COLUMNS) + " | rows |\n" + "|---" * (len(COLUMNS) + 2) + "|\n"
     for cell in cells:
         shown = " | ".join(_shown(results, cell) for results in columns.values())

@@ -27,6 +27,8 @@ def slack():
     return min(most, max(least, 2.0 * os.getloadavg()[0] / (os.cpu_count() or 1)))
 
 
+# What a cell whose device does as it should again has to come to: no driver can see wrong content.
+WELL = ("unharmed", "recovered", "content")
 GOOD = ("unharmed", "recovered", "errors", "refused", "content")
 WHAT = {
     "unharmed": "everything went well",
