@@ -18,9 +18,11 @@ SLOTS = range(3, 0x1c)
 # Seconds for a guest with so many devices to start in, on a host that has other things to do.
 START = 400
 # Seconds between looks at a guest that has not answered, and what it has left once its kernel complains.
-LOOK, GRACE = 10, 60
+LOOK, GRACE = 10, 30
 # Rounds of the load: so many that a fault strikes in the middle, few for what is read at the beginning.
 ROUNDS, FEW_ROUNDS = 60, 4
+# Seconds that load.rs takes at most, beside one request for each of its parts: writing, flushing, reading.
+LOAD_LASTS = 40
 DRIVERS = {"rust": {"blk": "rvirtio_blk", "net": "rvirtio_net"}, "c": {"blk": "virtio-pci", "net": "virtio-pci"}}
 MODULES = {"rust": ("rvirtio_blk", "rvirtio_net"), "c": ("virtio_blk", "virtio_net")}
 LOAD = ROOT / "tests" / "hostile" / "load.rs"
@@ -89,7 +91,7 @@ class Boot:
                 facts = self._cell(g, name, cell, peer)
                 verdict = judge(cell, facts, self._images[cell], self._driver)
             except (GuestError, OSError, ValueError) as error:
-                verdict = Verdict("DEAD", self._test.judge(g.log_text()) or str(error))
+                verdict = Verdict("DEAD", self._complaint(cell, self._log(g, cell)) or str(error))
             verdict.seconds = time.monotonic() - start
             tell(cell, verdict)
             if verdict.word in ("HANG", "LOG", "DEAD"):
@@ -112,7 +114,8 @@ class Boot:
         by_module = self._driver == "rust" and "/once" not in cell.name
         bound = int(BOUND * patience * 1.5)
         words = [address, driver, f"rmmod:{driver}" if by_module else "unbind", bound]
-        words += [REQUEST_TIMEOUT, ROUNDS if cell.in_the_middle else FEW_ROUNDS, int(1200 * REQUEST_BOUND[self._driver] * patience)] \
+        request = REQUEST_BOUND[self._driver] * patience
+        words += [REQUEST_TIMEOUT, ROUNDS if cell.in_the_middle else FEW_ROUNDS, int(1200 * request), int(LOAD_LASTS + 3 * request)] \
             if kind == "disk" else [peer.port, BYTES]
         sent = len(peer.sent)
         begin = f"echo 'rvtest: cell {cell.name}' >/dev/kmsg"

@@ -72,7 +72,8 @@ take_off() {
     esac
 }
 
-# hostile_disk ADDRESS DRIVER HOW-OFF BOUND REQUEST-TIMEOUT ROUNDS MOST-MS; a request that takes MOST-MS is left behind.
+# hostile_disk ADDRESS DRIVER HOW-OFF BOUND REQUEST-TIMEOUT ROUNDS MOST-MS LOAD; a request that takes MOST-MS is left behind, and
+# the load after LOAD seconds.
 hostile_disk() {
     step bind "$4" load_and_bind "$1" "$2" || return 0
     if has_disk "$1"; then
@@ -82,7 +83,7 @@ hostile_disk() {
         if [ -w "$queue/io_timeout" ]; then echo "$(($5 * 1000))" >"$queue/io_timeout"; fi
         # Attributes that make the driver ask the device.
         step attributes 10 cat "/sys/block/$disk/serial" "/sys/block/$disk/cache_type" "$queue/write_cache" || return 0
-        step load $(($4 * 8)) load_disk "/dev/$disk" 4 "$6" "$7" || return 0
+        step load "$8" load_disk "/dev/$disk" 4 "$6" "$7" || return 0
         cat /tmp/hostile.load
         # The removal would wait for requests that do not end.
         if grep -q '^sum .* [1-9][0-9]* [0-9]*$' /tmp/hostile.load; then return; fi
