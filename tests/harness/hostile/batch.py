@@ -18,7 +18,7 @@ SLOTS = range(3, 0x1c)
 # Seconds for a guest with so many devices to start in, on a host that has other things to do.
 START = 400
 # Seconds between looks at a guest that has not answered, and what it has left once its kernel complains.
-LOOK, GRACE = 10, 30
+LOOK, GRACE = 10, 60
 # Rounds of the load: so many that a fault strikes in the middle, few for what is read at the beginning.
 ROUNDS, FEW_ROUNDS = 60, 4
 # Seconds that load.rs takes at most, beside one request for each of its parts: writing, flushing, reading.
