@@ -120,7 +120,8 @@ class Boot:
         sent = len(peer.sent)
         begin = f"echo 'rvtest: cell {cell.name}' >/dev/kmsg"
         g.start(f"{begin}; . /rvtest/hostile.sh; hostile_{kind} {' '.join(map(str, words))}")
-        facts = Facts.read(self._answer(g, cell, 16 * bound))
+        # More than all steps may take, most of which a card has: bind, up, a load that takes three times as long, down and unbind.
+        facts = Facts.read(self._answer(g, cell, int(8 * bound + LOAD_LASTS + 3 * request)))
         facts.slack = max(patience, slack())
         facts.values["sent"] = peer.sent[sent:]
         log = self._log(g, cell)
@@ -136,11 +137,13 @@ class Boot:
                 _, text = g.result(LOOK)
                 return text
             except GuestError:
+                if g.process.poll() is not None:
+                    raise
                 now = time.monotonic()
                 if complained is None and self._complaint(cell, self._log(g, cell)):
                     complained = now
-                if g.process.poll() is not None or now > end or complained is not None and now > complained + GRACE:
-                    raise
+                if now > end or complained is not None and now > complained + GRACE:
+                    raise GuestError(f"the guest did not answer within {now - end + seconds:.0f} s") from None
 
     @staticmethod
     def _log(g, cell):
