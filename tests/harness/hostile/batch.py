@@ -2,6 +2,7 @@
 """Cells in guests: one boot serves many of them, until one leaves the guest in a state in which nothing more can be told."""
 
 import os
+import re
 import subprocess
 import threading
 import time
@@ -17,8 +18,9 @@ from .verdict import BOUND, BYTES, REQUEST_BOUND, REQUEST_TIMEOUT, Facts, Verdic
 SLOTS = range(3, 0x1c)
 # Seconds for a guest with so many devices to start in, on a host that has other things to do.
 START = 400
-# Seconds between looks at a guest that has not answered, and what it has left once its kernel complains.
+# Seconds between looks at a guest that has not answered, and what it has left once its kernel says that a processor does not go on.
 LOOK, GRACE = 10, 60
+LOST = re.compile(r"rcu: INFO: .*stall|soft lockup|BUG: |Oops|Kernel panic")
 # Rounds of the load: so many that a fault strikes in the middle, few for what is read at the beginning.
 ROUNDS, FEW_ROUNDS = 60, 4
 # Seconds that load.rs takes at most, beside one request for each of its parts: writing, flushing, reading.
@@ -130,8 +132,8 @@ class Boot:
         return facts
 
     def _answer(self, g, cell, seconds):
-        """What the guest says in the end; one whose kernel has complained is not waited for much longer."""
-        end, complained = time.monotonic() + seconds, None
+        """What the guest says in the end; one that has lost a processor is not waited for much longer."""
+        end, lost = time.monotonic() + seconds, None
         while True:
             try:
                 _, text = g.result(LOOK)
@@ -140,9 +142,9 @@ class Boot:
                 if g.process.poll() is not None:
                     raise
                 now = time.monotonic()
-                if complained is None and self._complaint(cell, self._log(g, cell)):
-                    complained = now
-                if now > end or complained is not None and now > complained + GRACE:
+                if lost is None and LOST.search(self._log(g, cell)):
+                    lost = now
+                if now > end or lost is not None and now > lost + GRACE:
                     raise GuestError(f"the guest did not answer within {now - end + seconds:.0f} s") from None
 
     @staticmethod
