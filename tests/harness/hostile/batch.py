@@ -28,6 +28,8 @@ LOAD_LASTS = 40
 DRIVERS = {"rust": {"blk": "rvirtio_blk", "net": "rvirtio_net"}, "c": {"blk": "virtio-pci", "net": "virtio-pci"}}
 MODULES = {"rust": ("rvirtio_blk", "rvirtio_net"), "c": ("virtio_blk", "virtio_net")}
 LOAD = ROOT / "tests" / "hostile" / "load.rs"
+# Held by the one that builds it, as guests of one process may start side by side.
+BUILDING = threading.Lock()
 
 # What a driver may say of a device that fails, and the kernel of a storm of interrupts and of a card that does not send.
 EXPECTED = (r"I/O error", r"Buffer I/O error")
@@ -39,12 +41,13 @@ def overlay():
     """A folder for the guest with the program that loads a disk, built if it is not up to date."""
     folder = BUILD / "hostile" / "guest"
     target = folder / "rvtest" / "load"
-    if not target.exists() or target.stat().st_mtime < LOAD.stat().st_mtime:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        fresh = target.with_name(f"load.{os.getpid()}")
-        subprocess.run([ROOT / "scripts" / "in-root", "rustc", "--edition", "2021", "-O", "-C", "target-feature=+crt-static", "-C", "strip=symbols",
-                        "-o", fresh, LOAD], check=True)
-        fresh.rename(target)
+    with BUILDING:
+        if not target.exists() or target.stat().st_mtime < LOAD.stat().st_mtime:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            fresh = target.with_name(f"load.{os.getpid()}")
+            subprocess.run([ROOT / "scripts" / "in-root", "rustc", "--edition", "2021", "-O", "-C", "target-feature=+crt-static",
+                            "-C", "strip=symbols", "-o", fresh, LOAD], check=True)
+            fresh.rename(target)
     return folder
 
 
