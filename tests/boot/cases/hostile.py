@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Devices that misbehave in every way that the emulator knows, each once; `make hostile` has all values and moments.
+"""Devices that misbehave in every way that the emulator knows; `make hostile` has all values and moments.
 
 Each cell is a device of the emulator with a fault: the driver is bound to it, a load that knows what must come back
 runs, and the driver is taken off. It must refuse the device with a word, go through it, or fail requests with errors,
@@ -14,7 +14,7 @@ from harness.hostile import batch, cells
 TIMEOUT = 1500
 VARIANTS = {"disks": {"device": "blk"}, "cards": {"device": "net"}}
 
-# Beside the first cell of each fault: those that stay, and values, of which others in this tree have had trouble.
+# Beside the first cell of each fault: rings that are written over again and again, and fields that are wrong and not 0.
 ALSO = """blk/scribble-next/always blk/scribble-list/always blk/wce/32769 blk/block-size/3 blk/seg-max/3 blk/queue-size/3
 net/pairs/3""".split()
 

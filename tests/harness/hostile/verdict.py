@@ -29,7 +29,7 @@ def slack():
 
 # What a cell whose device does as it should again has to come to: no driver can see wrong content.
 WELL = ("unharmed", "recovered", "content")
-GOOD = ("unharmed", "recovered", "errors", "refused", "content")
+GOOD = (*WELL, "errors", "refused")
 WHAT = {
     "unharmed": "everything went well",
     "recovered": "requests failed or waited, then everything went well; nothing was lost",
